@@ -1,0 +1,1 @@
+"""The intermediate representation. Read in this order: types, op, graph, build, check, interpret, show."""

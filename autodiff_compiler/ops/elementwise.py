@@ -1,0 +1,301 @@
+"""Elementwise ops: one record each. Rules are calculus on the broadcast shape; nothing here unbroadcasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir.build import KnownDim
+from ..ir.graph import Value
+from ..ir.op import NON_DIFFERENTIABLE, Op, register
+from ..ir.types import BOOL, FLOATS, I64, INTS, Type, broadcast_dims, shaped
+
+
+def broadcast_known(
+    attrs: Mapping[str, Any], operands: Sequence[Value], dims: Sequence[Sequence[KnownDim]]
+) -> tuple[tuple[KnownDim, ...], ...]:
+    """The dims of a broadcast: along each axis those of the first operand that is not stretched."""
+    rank = max(map(len, dims))
+    out: list[KnownDim] = [1] * rank
+    for known in dims:
+        for k, d in enumerate(known, start=rank - len(known)):
+            if isinstance(out[k], int):
+                out[k] = d
+    return (tuple(out),)
+
+
+def _infer(accepts: str, result: str) -> Callable[..., tuple[Type, ...]]:
+    classes = {"f": FLOATS, "i": INTS, "b": (BOOL,), "n": (I64,)}
+    allowed = {d for letter in accepts for d in classes[letter]}
+
+    def infer(attrs: Mapping[str, Any], *types: Type) -> tuple[Type, ...]:
+        dtypes = {t.dtype for t in types}
+        if len(dtypes) != 1 or not dtypes <= allowed:
+            raise TypeError(f"takes operands of one dtype out of {sorted(allowed)}, not {types}")
+        dtype = types[0].dtype if result == "same" else result
+        return (shaped(dtype, broadcast_dims(*types), *types),)
+
+    return infer
+
+
+def elementwise(
+    name: str, evaluate: Callable[..., Any], *, vjp: Any, numpy: Any = None, c: Any = None,
+    infix: str | None = None, c_infix: str | None = None, accepts: str = "f", result: str = "same",
+    cost: int = 1, spellings: tuple[str, ...] = (),
+) -> Op:  # fmt: skip
+    return register(
+        Op(
+            name, "elementwise", _infer(accepts, result), dims=broadcast_known,
+            evaluate=lambda attrs, *x: evaluate(*x), vjp=vjp, numpy=numpy, c=c,
+            infix=infix, c_infix=c_infix or infix, cost=cost, spellings=spellings,
+        )
+    )  # fmt: skip
+
+
+def function(name: str, evaluate: Callable[..., Any], vjp: Any, c: str, **more: Any) -> Op:
+    """A transcendental of one float, spelled `np.name` and `math.name`."""
+    spellings = more.pop("spellings", (f"np.{name}", f"math.{name}"))
+    text = f"np.{evaluate.__name__}({{x}})"
+    return elementwise(
+        name, evaluate, vjp=vjp, numpy=text, c=c, cost=more.pop("cost", 2), spellings=spellings, **more
+    )
+
+
+def compare(name: str, evaluate: Callable[..., Any], infix: str) -> Op:
+    return elementwise(
+        name, evaluate, vjp=NON_DIFFERENTIABLE, infix=infix, accepts="fib", result=BOOL,
+        spellings=(f"operator {infix}", f"np.{evaluate.__name__}"),
+    )  # fmt: skip
+
+
+# --- arithmetic -------------------------------------------------------------------------------
+
+add = elementwise(
+    "add", np.add, vjp=lambda g, y, a, b: [g, g], infix="+", accepts="fi",
+    spellings=("operator +", "np.add"),
+)  # fmt: skip
+sub = elementwise(
+    "sub", np.subtract, vjp=lambda g, y, a, b: [g, -g], infix="-", accepts="fi",
+    spellings=("operator -", "np.subtract"),
+)  # fmt: skip
+mul = elementwise(
+    "mul", np.multiply, vjp=lambda g, y, a, b: [g * b, g * a], infix="*", accepts="fi",
+    spellings=("operator *", "np.multiply"),
+)  # fmt: skip
+div = elementwise(
+    "div", np.true_divide, vjp=lambda g, y, a, b: [g / b, -g * y / b], infix="/",
+    spellings=("operator /", "np.divide", "np.true_divide"),
+)  # fmt: skip
+neg = elementwise(
+    "neg", np.negative, vjp=lambda g, y, x: [-g], numpy="-{x}", c="-{x}", accepts="fi",
+    spellings=("operator unary -", "np.negative"),
+)  # fmt: skip
+floordiv = elementwise(
+    "floordiv", np.floor_divide, vjp=NON_DIFFERENTIABLE, numpy="{x} // {y}", accepts="fi",
+    c={"f": "adc_floordiv{f}({x}, {y})", "i": "adc_floordivi({x}, {y})"},
+    spellings=("operator //", "np.floor_divide"),
+)  # fmt: skip
+mod = elementwise(
+    "mod", np.mod, vjp=lambda g, y, a, b: [g, -g * floordiv(a, b)], numpy="{x} % {y}", accepts="fi",
+    c={"f": "adc_mod{f}({x}, {y})", "i": "adc_modi({x}, {y})"},
+    spellings=("operator %", "np.mod", "np.remainder"),
+)  # fmt: skip
+
+# Python's own ints: C stops on overflow, Python has no such limit.
+iadd = elementwise(
+    "iadd", lambda a, b: int(a) + int(b), vjp=NON_DIFFERENTIABLE, numpy="{x} + {y}",
+    c="adc_iadd({x}, {y})", accepts="n",
+)  # fmt: skip
+isub = elementwise(
+    "isub", lambda a, b: int(a) - int(b), vjp=NON_DIFFERENTIABLE, numpy="{x} - {y}",
+    c="adc_isub({x}, {y})", accepts="n",
+)  # fmt: skip
+imul = elementwise(
+    "imul", lambda a, b: int(a) * int(b), vjp=NON_DIFFERENTIABLE, numpy="{x} * {y}",
+    c="adc_imul({x}, {y})", accepts="n",
+)  # fmt: skip
+ipow = elementwise(
+    "ipow", lambda a, b: int(a) ** int(b), vjp=NON_DIFFERENTIABLE, numpy="{x} ** {y}",
+    c="adc_ipow({x}, {y})", accepts="n",
+)  # fmt: skip
+#: NumPy's integer power: wraps; the exponent is not negative (checked before).
+wpow = elementwise(
+    "wpow", np.power, vjp=NON_DIFFERENTIABLE, numpy="np.power({x}, {y})",
+    c="adc_wpow({x}, {y})", accepts="i",
+)  # fmt: skip
+
+# --- bits and logic ---------------------------------------------------------------------------
+
+and_ = elementwise(
+    "and", np.bitwise_and, vjp=NON_DIFFERENTIABLE, infix="&", accepts="ib",
+    spellings=("operator &", "np.logical_and", "np.bitwise_and"),
+)  # fmt: skip
+or_ = elementwise(
+    "or", np.bitwise_or, vjp=NON_DIFFERENTIABLE, infix="|", accepts="ib",
+    spellings=("operator |", "np.logical_or", "np.bitwise_or"),
+)  # fmt: skip
+xor = elementwise(
+    "xor", np.bitwise_xor, vjp=NON_DIFFERENTIABLE, infix="^", accepts="ib",
+    spellings=("operator ^", "np.logical_xor", "np.bitwise_xor"),
+)  # fmt: skip
+not_ = elementwise(
+    "not", np.logical_not, vjp=NON_DIFFERENTIABLE, numpy="np.logical_not({x})", c="!{x}",
+    accepts="b", result=BOOL, spellings=("operator ~", "operator not", "np.logical_not"),
+)  # fmt: skip
+invert = elementwise(
+    "invert", np.invert, vjp=NON_DIFFERENTIABLE, numpy="~{x}", c="~{x}", accepts="i",
+    spellings=("operator ~", "np.invert"),
+)  # fmt: skip
+
+eq = compare("eq", np.equal, "==")
+ne = compare("ne", np.not_equal, "!=")
+lt = compare("lt", np.less, "<")
+le = compare("le", np.less_equal, "<=")
+gt = compare("gt", np.greater, ">")
+ge = compare("ge", np.greater_equal, ">=")
+
+
+def _infer_select(attrs: Mapping[str, Any], m: Type, a: Type, b: Type) -> tuple[Type, ...]:
+    if m.dtype != BOOL or a.dtype != b.dtype:
+        raise TypeError(f"takes a bool and two operands of one dtype, not {m}, {a}, {b}")
+    return (shaped(a.dtype, broadcast_dims(m, a, b), m, a, b),)
+
+
+#: `a` where the mask holds, else `b`. The reverse pass carries the mask into the arms behind it.
+select = register(
+    Op(
+        "select", "elementwise", _infer_select, dims=broadcast_known,
+        evaluate=lambda attrs, m, a, b: np.where(m, a, b),
+        vjp=lambda g, y, m, a, b: [None, select(m, g, 0), select(m, 0, g)],
+        numpy="np.where({x}, {y}, {z})", c="({x} ? {y} : {z})", spellings=("np.where",),
+    )
+)  # fmt: skip
+
+
+def _infer_cast(attrs: Mapping[str, Any], x: Type) -> tuple[Type, ...]:
+    return (shaped(attrs["dtype"], x.dims, x),)
+
+
+def _cast(attrs: Mapping[str, Any], x: Any) -> Any:
+    from ..ir.types import NUMPY_DTYPE
+
+    return np.asarray(x).astype(NUMPY_DTYPE[attrs["dtype"]])[()]
+
+
+#: NumPy's `astype` between the five dtypes. Emitters spell it from attrs["dtype"].
+cast = register(
+    Op(
+        "cast", "elementwise", _infer_cast, dims=broadcast_known, evaluate=_cast,
+        vjp=lambda g, y, x: [cast(g, dtype=x.dtype)], spellings=("ndarray.astype", "float", "int"),
+    )
+)  # fmt: skip
+
+#: NumPy's scalar made Python's own (its int has no width). Nothing in C.
+pyint = elementwise(
+    "pyint", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="int({x})", c="{x}", accepts="n"
+)
+pyfloat = elementwise("pyfloat", lambda x: x, vjp=lambda g, y, x: [g], numpy="float({x})", c="{x}")
+stop_gradient = elementwise(
+    "stop_gradient", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="{x}", c="{x}",
+    spellings=("autodiff_compiler.stop_gradient",),
+)  # fmt: skip
+
+# --- functions --------------------------------------------------------------------------------
+
+exp = function("exp", np.exp, lambda g, y, x: [g * y], "exp{f}({x})")
+expm1 = function("expm1", np.expm1, lambda g, y, x: [g * (y + 1)], "expm1{f}({x})")
+log = function("log", np.log, lambda g, y, x: [g / x], "log{f}({x})")
+log1p = function("log1p", np.log1p, lambda g, y, x: [g / (x + 1)], "log1p{f}({x})")
+sqrt = function("sqrt", np.sqrt, lambda g, y, x: [g * 0.5 / y], "sqrt{f}({x})", cost=1)
+sin = function("sin", np.sin, lambda g, y, x: [g * cos(x)], "sin{f}({x})")
+cos = function("cos", np.cos, lambda g, y, x: [-g * sin(x)], "cos{f}({x})")
+tan = function("tan", np.tan, lambda g, y, x: [g * (1 + y * y)], "tan{f}({x})")
+tanh = function("tanh", np.tanh, lambda g, y, x: [g * (1 - y * y)], "tanh{f}({x})")
+sinh = function("sinh", np.sinh, lambda g, y, x: [g * cosh(x)], "sinh{f}({x})")
+cosh = function("cosh", np.cosh, lambda g, y, x: [g * sinh(x)], "cosh{f}({x})")
+arctan = function(
+    "arctan", np.arctan, lambda g, y, x: [g / (1 + x * x)], "atan{f}({x})",
+    spellings=("np.arctan", "math.atan"),
+)  # fmt: skip
+arcsin = function(
+    "arcsin", np.arcsin, lambda g, y, x: [g / sqrt(1 - x * x)], "asin{f}({x})",
+    spellings=("np.arcsin", "math.asin"),
+)  # fmt: skip
+arccos = function(
+    "arccos", np.arccos, lambda g, y, x: [-g / sqrt(1 - x * x)], "acos{f}({x})",
+    spellings=("np.arccos", "math.acos"),
+)  # fmt: skip
+arctan2 = elementwise(
+    "arctan2", np.arctan2, vjp=lambda g, y, a, b: [g * b / (a * a + b * b), -g * a / (a * a + b * b)],
+    numpy="np.arctan2({x}, {y})", c="atan2{f}({x}, {y})", cost=2,
+    spellings=("np.arctan2", "math.atan2"),
+)  # fmt: skip
+hypot = elementwise(
+    "hypot", np.hypot, vjp=lambda g, y, a, b: [g * a / y, g * b / y],
+    numpy="np.hypot({x}, {y})", c="hypot{f}({x}, {y})", cost=2, spellings=("np.hypot", "math.hypot"),
+)  # fmt: skip
+#: x ** y. d/dx is 0 at y == 0; d/dy is 0 at x == 0, y > 0.
+pow_ = elementwise(
+    "pow", np.power,
+    vjp=lambda g, y, a, b: [
+        select(b == 0, 0, g * b * pow_(a, b - 1)),
+        g * y * log(select(a == 0, 1, a)),
+    ],
+    numpy="{x} ** {y}", c="pow{f}({x}, {y})", cost=2,
+    spellings=("operator **", "np.power", "pow", "math.pow"),
+)  # fmt: skip
+abs_ = elementwise(
+    "abs", np.abs, vjp=lambda g, y, x: [g * sign(x)], numpy="np.abs({x})", accepts="fi",
+    c={"f": "fabs{f}({x})", "i": "adc_iabs({x})"},
+    spellings=("np.abs", "np.absolute", "np.fabs", "abs", "math.fabs"),
+)  # fmt: skip
+sign = elementwise(
+    "sign", np.sign, vjp=NON_DIFFERENTIABLE, numpy="np.sign({x})", accepts="fi",
+    c={"f": "adc_sign{f}({x})", "i": "(({x} > 0) - ({x} < 0))"}, spellings=("np.sign",),
+)  # fmt: skip
+floor = elementwise(
+    "floor", np.floor, vjp=NON_DIFFERENTIABLE, numpy="np.floor({x})", c="floor{f}({x})",
+    spellings=("np.floor",),
+)  # fmt: skip
+ceil = elementwise(
+    "ceil", np.ceil, vjp=NON_DIFFERENTIABLE, numpy="np.ceil({x})", c="ceil{f}({x})",
+    spellings=("np.ceil",),
+)  # fmt: skip
+#: To the nearest, halves to even.
+rint = elementwise(
+    "rint", np.rint, vjp=NON_DIFFERENTIABLE, numpy="np.rint({x})", c="rint{f}({x})",
+    spellings=("np.rint",),
+)  # fmt: skip
+trunc = elementwise(
+    "trunc", np.trunc, vjp=NON_DIFFERENTIABLE, numpy="np.trunc({x})", c="trunc{f}({x})",
+    spellings=("np.trunc",),
+)  # fmt: skip
+isnan = elementwise(
+    "isnan", np.isnan, vjp=NON_DIFFERENTIABLE, numpy="np.isnan({x})", c="({x} != {x})",
+    result=BOOL, spellings=("np.isnan", "math.isnan"),
+)  # fmt: skip
+isfinite = elementwise(
+    "isfinite", np.isfinite, vjp=NON_DIFFERENTIABLE, numpy="np.isfinite({x})",
+    c="({x} - {x} == 0)", result=BOOL, spellings=("np.isfinite", "math.isfinite"),
+)  # fmt: skip
+isinf = elementwise(
+    "isinf", np.isinf, vjp=NON_DIFFERENTIABLE, numpy="np.isinf({x})",
+    c="({x} == {x} && {x} - {x} != 0)", result=BOOL, spellings=("np.isinf", "math.isinf"),
+)  # fmt: skip
+# Ties share the cotangent by halves.
+maximum = elementwise(
+    "maximum", np.maximum, accepts="fi", numpy="np.maximum({x}, {y})",
+    vjp=lambda g, y, a, b: [
+        select(a > b, g, select(a == b, g * 0.5, 0)), select(b > a, g, select(a == b, g * 0.5, 0))
+    ],
+    c={"f": "adc_max{f}({x}, {y})", "i": "({x} > {y} ? {x} : {y})"}, spellings=("np.maximum",),
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", np.minimum, accepts="fi", numpy="np.minimum({x}, {y})",
+    vjp=lambda g, y, a, b: [
+        select(a < b, g, select(a == b, g * 0.5, 0)), select(b < a, g, select(a == b, g * 0.5, 0))
+    ],
+    c={"f": "adc_min{f}({x}, {y})", "i": "({x} < {y} ? {x} : {y})"}, spellings=("np.minimum",),
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""Reductions over a tuple of axes, and matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir.build import KnownDim
+from ..ir.graph import Value
+from ..ir.op import NON_DIFFERENTIABLE, Op, register
+from ..ir.types import BOOL, FLOATS, I64, Array, Scalar, Type
+from .elementwise import cast, select
+from .shape import expand_dims, transpose
+
+
+def _kept(axes: Sequence[int], rank: int) -> list[int]:
+    return [k for k in range(rank) if k not in axes]
+
+
+def _reduced_dims(
+    attrs: Mapping[str, Any], operands: Sequence[Value], dims: Sequence[Sequence[KnownDim]]
+) -> tuple[tuple[KnownDim, ...], ...]:
+    return (tuple(dims[0][k] for k in _kept(attrs["axes"], len(dims[0]))),)
+
+
+def reduction(
+    name: str, evaluate: Callable[..., Any], *, vjp: Any, result: str = "same",
+    spellings: tuple[str, ...] = (), dtypes: tuple[str, ...] = (*FLOATS, I64, "i32"),
+) -> Op:  # fmt: skip
+    """attrs["axes"]: which axes go, ascending. All of them: the result is a scalar."""
+
+    def infer(attrs: Mapping[str, Any], x: Type) -> tuple[Type, ...]:
+        axes = attrs["axes"]
+        if not isinstance(x, Array) or x.dtype not in dtypes:
+            raise TypeError(f"reduces arrays of {dtypes}, not {x}")
+        if list(axes) != sorted(set(axes)) or not all(0 <= a < x.rank for a in axes):
+            raise TypeError(f"{axes} are no axes of {x}")
+        dtype = x.dtype if result == "same" else result
+        dims = tuple(x.dims[k] for k in _kept(axes, x.rank))
+        return (Array(dtype, dims) if dims else Scalar(dtype),)
+
+    return register(
+        Op(
+            name, "reduce", infer, dims=_reduced_dims, vjp=vjp, numpy=f"np.{evaluate.__name__}",
+            evaluate=lambda attrs, x: evaluate(x, axis=attrs["axes"] or ()), cost=2,
+            spellings=spellings,
+        )
+    )  # fmt: skip
+
+
+def _extremum_vjp(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> list[Any]:
+    """Split evenly over the entries that reach the extremum."""
+    hit = x == expand_dims(y, axes=axes)
+    share = g / sum_(cast(hit, dtype=x.dtype), axes=axes)
+    return [select(hit, expand_dims(share, axes=axes), 0)]
+
+
+# Sums of i32 are i64, as NumPy's are: the front end casts first.
+sum_ = reduction(
+    "sum", np.sum, vjp=lambda g, y, x, axes: [expand_dims(g, axes=axes)],
+    spellings=("np.sum", "ndarray.sum", "np.add.reduce"),
+)  # fmt: skip
+prod = reduction(
+    "prod", np.prod, vjp=None, spellings=("np.prod", "np.multiply.reduce"), dtypes=(I64, "i32")
+)
+max_ = reduction("max", np.max, vjp=_extremum_vjp, spellings=("np.max", "np.amax", "ndarray.max"))
+min_ = reduction("min", np.min, vjp=_extremum_vjp, spellings=("np.min", "np.amin", "ndarray.min"))
+any_ = reduction(
+    "any", np.any, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.any", "ndarray.any")
+)
+all_ = reduction(
+    "all", np.all, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.all", "ndarray.all")
+)
+
+
+def _one_axis(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    def on_axes(x: Any, axis: tuple[int, ...]) -> Any:
+        return evaluate(x, axis=axis[0])
+
+    on_axes.__name__ = evaluate.__name__
+    return on_axes
+
+
+# One axis only; the front end flattens for `axis=None`. First of equals, a NaN before all.
+argmax = reduction(
+    "argmax", _one_axis(np.argmax), vjp=NON_DIFFERENTIABLE, result=I64,
+    spellings=("np.argmax", "ndarray.argmax"),
+)  # fmt: skip
+argmin = reduction(
+    "argmin", _one_axis(np.argmin), vjp=NON_DIFFERENTIABLE, result=I64,
+    spellings=("np.argmin", "ndarray.argmin"),
+)  # fmt: skip
+
+
+# --- contraction ------------------------------------------------------------------------------
+
+
+def _infer_matmul(attrs: Mapping[str, Any], a: Type, b: Type) -> tuple[Type, ...]:
+    if not isinstance(a, Array) or not isinstance(b, Array) or a.dtype != b.dtype:
+        raise TypeError(f"multiplies arrays of one dtype, not {a} and {b}")
+    if not (1 <= a.rank <= 2 and 1 <= b.rank <= 2):
+        raise TypeError(f"multiplies vectors and matrices, not {a} and {b}")
+    dims = (*a.dims[:-1], *(b.dims[1:] if b.rank == 2 else ()))
+    return (Array(a.dtype, dims) if dims else Scalar(a.dtype),)
+
+
+def _matmul_dims(
+    attrs: Mapping[str, Any], operands: Sequence[Value], dims: Sequence[Sequence[KnownDim]]
+) -> tuple[tuple[KnownDim, ...], ...]:
+    a, b = dims
+    return ((*a[:-1], *(b[1:] if len(b) == 2 else ())),)
+
+
+def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> list[Any]:
+    if a.rank == 1 and b.rank == 1:
+        return [g * b, g * a]
+    if a.rank == 2 and b.rank == 1:
+        return [
+            expand_dims(g, axes=(1,)) * expand_dims(b, axes=(0,)),
+            matmul(transpose(a, perm=(1, 0)), g),
+        ]
+    if a.rank == 1:
+        return [matmul(b, g), expand_dims(a, axes=(1,)) * expand_dims(g, axes=(0,))]
+    return [matmul(g, transpose(b, perm=(1, 0))), matmul(transpose(a, perm=(1, 0)), g)]
+
+
+#: Vectors and matrices; the inner dims agree (checked before, a 1 is not stretched).
+matmul = register(
+    Op(
+        "matmul", "contract", _infer_matmul, dims=_matmul_dims,
+        evaluate=lambda attrs, a, b: a @ b, vjp=_matmul_vjp, infix="@", cost=2,
+        spellings=("operator @", "np.matmul", "np.dot", "ndarray.dot"),
+    )
+)  # fmt: skip
