@@ -7,7 +7,8 @@ of what came by either branch) is named by a `dim` node right behind its definit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Union
 
 from ..errors import NO_SPAN, Span
@@ -36,6 +37,10 @@ class Builder:
     def nodes(self) -> list[Node]:
         return self._open[-1]
 
+    def is_open(self, nodes: list[Node]) -> bool:
+        """Is this (what `nodes` once was) the list of a block that is still open?"""
+        return any(nodes is block for block in self._open)
+
     def open(self) -> None:
         self._open.append([])
 
@@ -47,6 +52,16 @@ class Builder:
 
     def append(self, node: Node) -> None:
         self._open[-1].append(node)
+
+    @contextmanager
+    def at(self, depth: int) -> Iterator[None]:
+        """Appends to the block that is open at `depth`: what is being built inside it comes later."""
+        inner = self._open[depth:]
+        del self._open[depth:]
+        try:
+            yield
+        finally:
+            self._open.extend(inner)
 
     def param(self, type: Type, name: str = "", dims: Sequence[KnownDim] | None = None) -> Value:
         """A new parameter; an array's dims are given (a slot's: those of its initial value)."""

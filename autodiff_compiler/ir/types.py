@@ -56,16 +56,20 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A sequence that grows and shrinks at its end; its elements may differ in run-time dims."""
+    """A sequence that grows and shrinks at its end; its elements may differ in run-time dims.
+
+    `tape`: made by the reverse pass, and so empty again when the function ends.
+    """
 
     element: Union[Scalar, Array]
+    tape: bool = False
 
     @property
     def dtype(self) -> str:
         return self.element.dtype
 
     def __str__(self) -> str:
-        return f"stack<{self.element}>"
+        return f"{'tape' if self.tape else 'stack'}<{self.element}>"
 
 
 Type = Union[Scalar, Array, Stack]

@@ -202,12 +202,31 @@ stop_gradient = elementwise(
     spellings=("autodiff_compiler.stop_gradient",),
 )  # fmt: skip
 
+#: What `round` and `int` do to a float. Unlike `rint` and `cast` they are refused where active:
+#: a zero derivative there is hardly what was meant.
+round_ = elementwise(
+    "round", np.rint, vjp=None, numpy="np.rint({x})", c="rint{f}({x})",
+    spellings=("np.round", "ndarray.round"),
+)  # fmt: skip
+trunc_to_int = elementwise(
+    "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=None, numpy="np.int64({x})",
+    c="(int64_t)({x})", result=I64,
+)  # fmt: skip
+#: y = f(x) did not overflow: y is finite, or x was not. Python raises where this does not hold.
+not_overflowed = elementwise(
+    "not_overflowed", lambda y, x: np.isfinite(y) | ~np.isfinite(x), vjp=NON_DIFFERENTIABLE,
+    numpy="(np.isfinite({x}) or not np.isfinite({y}))", c="({x} - {x} == 0 || {y} - {y} != 0)",
+    result=BOOL,
+)  # fmt: skip
+
 # --- functions --------------------------------------------------------------------------------
 
 exp = function("exp", np.exp, lambda g, y, x: [g * y], "exp{f}({x})")
 expm1 = function("expm1", np.expm1, lambda g, y, x: [g * (y + 1)], "expm1{f}({x})")
 log = function("log", np.log, lambda g, y, x: [g / x], "log{f}({x})")
 log1p = function("log1p", np.log1p, lambda g, y, x: [g / (x + 1)], "log1p{f}({x})")
+log2 = function("log2", np.log2, lambda g, y, x: [g / (x * 0.6931471805599453)], "log2{f}({x})")
+log10 = function("log10", np.log10, lambda g, y, x: [g / (x * 2.302585092994046)], "log10{f}({x})")
 sqrt = function("sqrt", np.sqrt, lambda g, y, x: [g * 0.5 / y], "sqrt{f}({x})", cost=1)
 sin = function("sin", np.sin, lambda g, y, x: [g * cos(x)], "sin{f}({x})")
 cos = function("cos", np.cos, lambda g, y, x: [-g * sin(x)], "cos{f}({x})")

@@ -34,7 +34,7 @@ def parts(letters: str, operands: Sequence[Any]) -> list[Sequence[Any]]:
     return out
 
 
-def _layout(letters: str) -> tuple[list[int], int]:
+def layout(letters: str) -> tuple[list[int], int]:
     """The axes that are slices, and before how many of them the index arrays' dims stand."""
     if "a" not in letters:
         return [k for k, x in enumerate(letters) if x == "s"], 0
@@ -57,7 +57,7 @@ def region_type(attrs: Mapping[str, Any], base: Type, *index: Type) -> Type:
         elif any(t != Scalar(I64) for t in types):
             raise TypeError(f"indices are i64, not {types}")
     ones = attrs.get("ones", ())
-    slices, before = _layout(letters)
+    slices, before = layout(letters)
     dims: list[int | None] = [1 if k in ones else None for k in slices]
     arrays = [types[0] for letter, types in zip(letters, per_axis) if letter == "a"]
     if arrays:
@@ -71,7 +71,7 @@ def region_dims(
     letters = attrs["index"]
     per_axis, per_dims = parts(letters, index), parts(letters, dims)
     ones = attrs.get("ones", ())
-    slices, before = _layout(letters)
+    slices, before = layout(letters)
     out: list[KnownDim] = [1 if k in ones else per_axis[k][1] for k in slices]
     arrays = [d[0] for letter, d in zip(letters, per_dims) if letter == "a"]
     if arrays:
@@ -230,3 +230,20 @@ nonzero = register(
         vjp=NON_DIFFERENTIABLE, cost=2, spellings=("np.nonzero", "np.flatnonzero"),
     )
 )  # fmt: skip
+
+
+def _infer_distinct(attrs: Mapping[str, Any], *arrays: Type) -> tuple[Type, ...]:
+    if not arrays or any(not is_array(a) or a.dtype != I64 for a in arrays):
+        raise TypeError(f"takes index arrays, not {arrays}")
+    return (Scalar(BOOL),)
+
+
+def _distinct(attrs: Mapping[str, Any], *arrays: Any) -> bool:
+    rows = np.stack([a.ravel() for a in np.broadcast_arrays(*arrays)])
+    return bool(np.unique(rows, axis=1).shape[1] == rows.shape[1])
+
+
+#: Does no tuple of entries of the arrays, broadcast together, come twice?
+distinct = register(
+    Op("distinct", "index", _infer_distinct, evaluate=_distinct, vjp=NON_DIFFERENTIABLE, cost=2)
+)

@@ -25,10 +25,10 @@ def _fits(element: Type, v: Type) -> bool:
 
 
 def _infer_new(attrs: Mapping[str, Any]) -> tuple[Type, ...]:
-    return (Stack(attrs["element"]),)
+    return (Stack(attrs["element"], attrs.get("tape", False)),)
 
 
-#: An empty stack of attrs["element"].
+#: An empty stack of attrs["element"]; attrs["tape"]: of the reverse pass.
 new = register(Op("stack", "stack", _infer_new, evaluate=lambda attrs: ()))
 
 
@@ -110,7 +110,8 @@ to_array = register(
 def _infer_from_array(attrs: Mapping[str, Any], a: Type) -> tuple[Type, ...]:
     if not isinstance(a, Array) or a.rank == 0:
         raise TypeError(f"takes an array of rank 1 or more, not {a}")
-    return (Stack(Array(a.dtype, a.dims[1:]) if a.rank > 1 else Scalar(a.dtype)),)
+    element = Array(a.dtype, a.dims[1:]) if a.rank > 1 else Scalar(a.dtype)
+    return (Stack(element, attrs.get("tape", False)),)
 
 
 from_array = register(
@@ -149,3 +150,16 @@ def _poke(attrs: Mapping[str, Any], s: Any, v: Any, i: Any) -> Any:
 poke = register(
     Op("poke", "stack", _infer_poke, evaluate=_poke, consumes=0, spellings=("operator []=",))
 )
+
+
+def _infer_undefined(attrs: Mapping[str, Any]) -> tuple[Type, ...]:
+    return (attrs["type"],)
+
+
+#: Stands where a transformation knows that nothing will read a value; never reaches a back end.
+undefined = register(
+    Op(
+        "undefined", "undefined", _infer_undefined, vjp=NON_DIFFERENTIABLE,
+        dims=lambda attrs, operands, dims: ((None,) * attrs["type"].rank,),
+    )
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""Reshape and its kin. NumPy gives a view where it can; here the result is an array of its own.
+
+So that nobody can tell, both are locked against writes from then on, unless the base was made in the
+same expression and cannot be seen otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ir.build import KnownDim
+from ..ir.graph import Value
+from ..ir.types import Array
+from ..ops.elementwise import eq, floordiv, ge, gt, mod
+from ..ops.shape import copy, full
+from ..ops.shape import reshape as reshape_op
+from . import known
+from .arrays import as_array, fresh_array
+from .state import State
+from .values import Abstract, ArrayRef
+from .views import read
+
+ALSO_SEEN = "is also seen through a reshape"
+
+
+def shares(st: State, base: Abstract, value: Value, why: str = ALSO_SEEN) -> ArrayRef:
+    """An array that NumPy makes a view of `base`; `value` holds the same numbers."""
+    foreign = base.object.foreign if isinstance(base, ArrayRef) else ""
+    if isinstance(base, ArrayRef) and value is st.version(base.object):
+        value = st.b.emit(copy, value)
+    made = fresh_array(st, value, foreign)
+    if isinstance(base, ArrayRef) and not base.object.fresh:
+        made.object.locked = base.object.locked = why
+    return made
+
+
+def reshaped(st: State, value: Value, dims: Sequence[KnownDim]) -> Value:
+    """The same numbers under dims that are known to multiply to their count."""
+    if not isinstance(value.type, Array):
+        value = as_zero_d(st, value)
+    if tuple(dims) == tuple(st.b.dims[value]):
+        return value
+    sizes = [known.value(st, d) for d in dims]
+    return st.b.emit(reshape_op, value, *sizes, ones=known.ones_of(dims))
+
+
+def as_zero_d(st: State, value: Value) -> Value:
+    return st.b.emit(full, value, ones=())
+
+
+def flat_value(st: State, value: Value) -> Value:
+    """The array as one row, in C order."""
+    if isinstance(value.type, Array) and value.type.rank == 1:
+        return value
+    dims = st.b.dims.get(value, ())
+    return reshaped(st, value, [known.product(st, dims)])
+
+
+def reshape(st: State, x: Abstract, sizes: Sequence[Abstract]) -> ArrayRef:
+    """`x.reshape(*sizes)`, at most one of the sizes -1."""
+    value = read(st, x) if isinstance(x, ArrayRef) else as_array(st, x)
+    count = known.product(st, st.b.dims[value])
+    return shares(st, x, reshaped(st, value, _resolve(st, sizes, count)))
+
+
+def dim(st: State, size: Abstract) -> KnownDim:
+    """A size that a user gives: a number where it is known."""
+    value = st.i64(size)
+    literal = known.constant(st, value)
+    return literal if literal is not None else value
+
+
+def _resolve(st: State, sizes: Sequence[Abstract], count: KnownDim) -> list[KnownDim]:
+    mismatch = "cannot reshape array into this shape"
+    dims = [dim(st, s) for s in sizes]
+    unknown = [k for k, d in enumerate(dims) if isinstance(d, int) and d < 0]
+    if len(unknown) > 1:
+        st.refuse("can only specify one unknown dimension")
+    rest = known.product(st, [d for k, d in enumerate(dims) if k not in unknown])
+    for d in dims:
+        if not isinstance(d, int) and not known.nonnegative(st, d):
+            st.check(st.b.emit(ge, d, known.const(st, 0)), mismatch)
+    if not unknown:
+        st.check_same(rest, count, mismatch)
+        return dims
+    gone = [d for k, d in enumerate(dims) if k not in unknown]
+    if not all(known.constant(st, d) for d in gone):
+        zero = known.const(st, 0)
+        st.check(st.b.emit(gt, known.value(st, rest), zero), mismatch)
+    left = known.without_factors(st, count, gone)
+    dims[unknown[0]] = (
+        _quotient(st, count, rest, mismatch) if left is None else known.product(st, left)
+    )
+    return dims
+
+
+def _quotient(st: State, count: KnownDim, rest: KnownDim, mismatch: str) -> KnownDim:
+    left = known.shared(st, mod, known.value(st, count), known.value(st, rest))
+    st.check(st.b.emit(eq, left, known.const(st, 0)), mismatch)
+    return known.calculate(st, floordiv, count, rest)

@@ -1,0 +1,1 @@
+"""Compiler discovery, building, loading and launching of kernels, and the on-disk cache."""

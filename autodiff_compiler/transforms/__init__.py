@@ -1,0 +1,1 @@
+"""Passes: functions of the IR to functions of the IR. `pipeline` is the list in which they run."""

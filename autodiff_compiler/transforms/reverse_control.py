@@ -1,0 +1,180 @@
+"""The reverse of loops and branches. A loop runs backwards; a branch takes the arm that was taken.
+
+The reversed loop carries the adjoints of the slots and of every array or scalar that the body reads
+from outside, so that contributions are added in place, never to fresh zeros. What else it carries
+(the primal arrays that it restores, the tapes that it pops) is the source's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ir.graph import COND, FOR, Node, Value, carried_init, slot_params, slot_yields
+from ..ir.types import I64, Array, Scalar, Stack
+from ..ops.elementwise import floordiv, iadd, imul, isub, select, sign
+from ..ops import TABLE
+from .adjoints import Adjoints, fit, zero_stack, zeros
+
+
+class ControlSweep:
+    """Mixed into `Sweep`, whose `b`, `structure`, `active`, `source` and `adjoints` it uses."""
+
+    def control(self, node: Node) -> None:
+        if node.op is COND:
+            self.branch(node)
+        else:
+            self.loop(node)
+
+    # -- loops ---------------------------------------------------------------------------------
+
+    def loop(self, node: Node) -> None:
+        slots = [
+            k
+            for k, (r, p) in enumerate(zip(node.results, slot_params(node)))
+            if r in self.active or p in self.active
+        ]
+        captured = self.captured_roots(node)
+        if not (slots or captured or self.source.restores(node)):
+            return
+        b, outer = self.b, self.adjoints
+        init = [self.incoming(node.results[k], slot_params(node)[k]) for k in slots]
+        init += [self.array_or_scalar(c) for c in captured]
+        extra = self.source.enter_loop(node)
+        bounds, counter_name = self.backwards(node)
+
+        body = node.blocks[-1]
+        b.open()
+        counter = b.param(Scalar(I64), counter_name)
+        params = [self.adjoint_param(v) for v in init]
+        extra_params = [b.param(v.type, v.name, b.dims.get(v)) for v in extra]
+        self.adjoints = Adjoints(b)
+        for c, p in zip(captured, params[len(slots) :]):
+            self.adjoints.put(c, p, True)
+        for k, p in zip(slots, params):
+            self.adjoints.contribute(self.structure.root[slot_yields(node)[k]], p, True)
+        self.source.begin_loop(node, counter, extra_params)
+        self.block(body)
+        yields = [self.outgoing(slot_params(node)[k], p) for k, p in zip(slots, params)]
+        yields += [self.outgoing(c, p) for c, p in zip(captured, params[len(slots) :])]
+        yields += self.source.end_loop(node)
+        block = b.close([counter, *params, *extra_params], yields)
+
+        self.adjoints = outer
+        results = b.for_(bounds, [*init, *extra], block)
+        for c, r in zip(captured, results[len(slots) : len(init)]):
+            outer.put(c, r, True)
+        for k, r in zip(slots, results):
+            first = carried_init(node)[k]
+            if first in self.active:
+                value = fit(b, r, first.type, self.source.sizes(first)) if is_dense(first) else r
+                outer.contribute(self.structure.root[first], value, True)
+        self.source.leave_loop(node, results[len(init) :])
+
+    def captured_roots(self, node: Node) -> list[Value]:
+        """The active objects that the blocks of a node read from outside."""
+        free = [v for v in self.structure.captured(node) if v in self.active]
+        return list(dict.fromkeys(self.structure.root[v] for v in free))
+
+    def adjoint_param(self, init: Value) -> Value:
+        return self.b.param(init.type, init.name, self.b.dims.get(init))
+
+    def incoming(self, result: Value, like: Value) -> Value:
+        """The adjoint with which the last trip begins: that of the loop's result."""
+        return self.array_or_scalar(result, like)
+
+    def array_or_scalar(self, v: Value, like: Value | None = None) -> Value:
+        """The adjoint of `v` taken out of the table, owned; zero if there is none yet."""
+        name = f"d_{v.name}" if v.name else ""
+        adjoint = self.adjoints.take(v)
+        if adjoint is not None:
+            return self.own(adjoint)
+        if isinstance(v.type, Stack):
+            return zero_stack(self.b, v.type, None if v.type.tape else self.source.look(v))
+        return zeros(self.b, (like or v).type, self.source.sizes(v), name)
+
+    def outgoing(self, v: Value, slot: Value) -> Value:
+        """What a slot hands to the trip before: the adjoint of its parameter, of the slot's type."""
+        adjoint = self.adjoints.take(self.structure.root[v])
+        if adjoint is not None:
+            return self.own(adjoint)
+        if isinstance(v.type, Stack):
+            return zero_stack(self.b, v.type, None if v.type.tape else self.source.look(v))
+        return zeros(self.b, slot.type, self.b.dims.get(slot, ()), slot.name)
+
+    def backwards(self, node: Node) -> tuple[Sequence[Value], str]:
+        """The bounds of the reversed loop, whose counter is the primal's own where it has one."""
+        b = self.b
+        zero, one = b.const(0), b.const(1)
+        if node.op is not FOR:
+            return (zero, self.source.trips(node), one), ""
+        start, stop, step = (self.source.look(v) for v in node.operands[:3])
+        name = node.blocks[0].params[0].name
+        known = self.known_step(node)
+        if node.attrs.get("stops"):
+            trips = self.source.trips(node)
+        elif known in (1, -1):
+            back = b.const(-known)
+            return (b.emit(isub, stop, step), b.emit(isub, start, step), back), name
+        else:
+            trips = self.range_length(start, stop, step)
+        last = b.emit(iadd, start, b.emit(imul, b.emit(isub, trips, one), step))
+        return (last, b.emit(isub, start, step), b.emit(isub, zero, step)), name
+
+    def known_step(self, node: Node) -> int | None:
+        producer = self.structure.producer.get(node.operands[2])
+        return producer.attrs["value"] if producer and producer.op.name == "const" else None
+
+    def range_length(self, start: Value, stop: Value, step: Value) -> Value:
+        """len(range(start, stop, step))."""
+        b = self.b
+        span = b.emit(isub, b.emit(iadd, b.emit(isub, stop, start), step), b.emit(sign, step))
+        count = b.emit(floordiv, span, step)
+        zero = b.const(0)
+        return b.emit(select, b.emit(TABLE["gt"], count, zero), count, zero)
+
+    # -- branches ------------------------------------------------------------------------------
+
+    def branch(self, node: Node) -> None:
+        slots = [k for k, r in enumerate(node.results) if r in self.active and r in self.adjoints]
+        captured = self.captured_roots(node)
+        if not (slots or self.source.restores(node)):
+            return
+        b, outer = self.b, self.adjoints
+        incoming = {k: outer.take(node.results[k]) for k in slots}
+        held = {c: self.own(entry) if (entry := outer.take(c)) else None for c in captured}
+        pred = self.source.look(node.operands[0])
+        self.source.enter_branch(node)
+        blocks = []
+        for k, arm in enumerate(node.blocks):
+            b.open()
+            self.adjoints = Adjoints(b)
+            for c, value in held.items():
+                if value is not None:
+                    self.adjoints.put(c, value, True)
+            for slot, adjoint in incoming.items():
+                y = arm.results[slot]
+                if y in self.active and adjoint is not None:
+                    value = adjoint.value
+                    if is_dense(y):
+                        value = fit(b, value, y.type, self.source.sizes(y))
+                    owned = adjoint.owned or value is not adjoint.value
+                    self.adjoints.contribute(self.structure.root[y], value, owned)
+            self.source.begin_arm(node, k)
+            self.block(arm)
+            yields = [self.held_back(c) for c in captured]
+            yields += self.source.end_arm(node, k)
+            blocks.append(b.close([], yields))
+        self.adjoints = outer
+        results = b.cond(pred, *blocks)
+        for c, r in zip(captured, results):
+            outer.put(c, r, True)
+        self.source.leave_branch(node, results[len(captured) :])
+
+    def held_back(self, c: Value) -> Value:
+        """The adjoint of a captured object at the end of an arm."""
+        return self.array_or_scalar(c)
+
+
+def is_dense(v: Value) -> bool:
+    return isinstance(v.type, (Scalar, Array))
+

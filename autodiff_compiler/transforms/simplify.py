@@ -1,0 +1,141 @@
+"""Small exact rewrites: folded constants, common scalars computed once, slots that never change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..ir.build import Rewriter
+from ..ir.graph import (
+    CONST, COND, FOR, WHILE, Block, Function, Node, Value, carried_init, slot_params, slot_yields,
+)  # fmt: skip
+from ..ir.types import BOOL, I64, Scalar
+from ..ops import TABLE
+from .dce import eliminate_dead_code
+
+_FOLDABLE = {
+    TABLE[name]
+    for name in ("iadd", "isub", "imul", "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or")
+}
+_MUL, _DIV, _IADD, _ISUB, _IMUL = (TABLE[n] for n in ("mul", "div", "iadd", "isub", "imul"))
+_NOT, _AND, _OR, _PYINT, _SELECT = (TABLE[n] for n in ("not", "and", "or", "pyint", "select"))
+
+
+def simplify(function: Function) -> Function:
+    """The same function, smaller; bit for bit the same results."""
+    return eliminate_dead_code(_Simplify().run(eliminate_dead_code(function)))
+
+
+class _Simplify(Rewriter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[dict[Any, tuple[Value, ...]]] = [{}]
+
+    def node(self, node: Node) -> None:
+        if node.op is FOR or node.op is WHILE:
+            fixed = [k for k, (p, y) in enumerate(zip(slot_params(node), slot_yields(node))) if p is y]
+            if fixed:
+                node = self.without_fixed(node, fixed)
+            super().node(node)
+        elif node.op is COND and (known := self.b.constants.get(self.env[node.operands[0]])) is not None:
+            block = node.blocks[0 if known else 1]
+            self.nodes(block.nodes)
+            self.bind(node.results, [self.env[v] for v in block.results])
+        else:
+            super().node(node)
+
+    def without_fixed(self, node: Node, fixed: Sequence[int]) -> Node:
+        """Drops slots whose parameter is handed on unchanged: they are their initial values."""
+        lead = 1 if node.op is FOR else 0
+        for k in fixed:
+            init = self.env[carried_init(node)[k]]
+            self.env[node.results[k]] = init
+            for block in node.blocks:
+                self.env[block.params[lead + k]] = init
+
+        def kept(items: Sequence[Any], first: int) -> tuple[Any, ...]:
+            return tuple(x for k, x in enumerate(items) if k - first not in fixed)
+
+        stop = 1 if node.attrs.get("stops") else 0
+        blocks = tuple(
+            Block(
+                kept(block.params, lead), block.nodes,
+                kept(block.results, stop) if block is node.blocks[-1] else block.results,
+            )
+            for block in node.blocks
+        )  # fmt: skip
+        operands = kept(node.operands, 3 if node.op is FOR else 0)
+        return Node(node.op, operands, kept(node.results, 0), node.attrs, blocks, node.span)
+
+    def block(self, block: Block, params: Sequence[Value]) -> Block:
+        self.seen.append({})
+        try:
+            return super().block(block, params)
+        finally:
+            self.seen.pop()
+
+    def simple(self, node: Node, operands: Sequence[Value]) -> None:
+        short = self.shortcut(node, operands)
+        if short is not None:
+            self.bind_short(node, short)
+            return
+        if not self.shareable(node):
+            super().simple(node, operands)
+            return
+        attrs = tuple(sorted((k, repr(v)) for k, v in node.attrs.items()))
+        key = (node.op, tuple(operands), attrs)
+        for table in reversed(self.seen):
+            if key in table:
+                self.env.update(zip(node.results, table[key], strict=True))
+                return
+        super().simple(node, operands)
+        self.seen[-1][key] = tuple(self.env[r] for r in node.results)
+
+    def bind_short(self, node: Node, short: Value) -> None:
+        self.env[node.result] = short
+
+    def shareable(self, node: Node) -> bool:
+        """Pure, and a scalar: two of the same are one. Arrays have identity and are left alone."""
+        scalars = all(isinstance(r.type, Scalar) for r in node.results)
+        reads_array = any(not isinstance(v.type, Scalar) for v in node.operands)
+        if not scalars or reads_array:
+            return False
+        return node.op is CONST or node.op.kind == "check" or not node.op.effect
+
+    def shortcut(self, node: Node, operands: Sequence[Value]) -> Value | None:
+        """The value that the node is sure to give, if one is at hand."""
+        constants = self.b.constants
+        known = [constants.get(v) for v in operands]
+        scalar = bool(node.results) and isinstance(node.results[0].type, Scalar)
+        if not scalar or node.op is CONST:
+            return None
+        if node.op in _FOLDABLE and None not in known and operands[0].type.dtype in (I64, BOOL):
+            value = node.op.evaluate(node.attrs, *known)
+            if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
+                return None
+            return self.b.const(value, node.result.type.dtype)
+        return self.identity(node, operands, known)
+
+    def identity(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> Value | None:
+        op = node.op
+        if op is _MUL or op is _IMUL:
+            if known[1] == 1:
+                return operands[0]
+            return operands[1] if known[0] == 1 else None
+        if op is _IADD or op is _ISUB or op is _DIV:
+            if known[1] == (1 if op is _DIV else 0):
+                return operands[0]
+            return operands[1] if op is _IADD and known[0] == 0 else None
+        if op is _PYINT and operands[0] in constants_of(self):
+            return operands[0]
+        if op is _SELECT and known[0] is not None:
+            return operands[1 if known[0] else 2]
+        if op in (_AND, _OR) and operands[0].type.dtype == BOOL:
+            for a, b in ((0, 1), (1, 0)):
+                if known[a] is not None:
+                    return operands[b if known[a] == (op is _AND) else a]
+        return None
+
+
+def constants_of(rewriter: Rewriter) -> dict[Value, Any]:
+    return rewriter.b.constants

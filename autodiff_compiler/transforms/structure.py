@@ -1,0 +1,136 @@
+"""Where everything stands in a function: blocks around values, versions of objects, who consumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.build import KnownDim, Rewriter
+from ..ir.graph import (
+    COND, FOR, WHILE, Block, Function, Node, Value, body_of, carried_init, free_values, slot_params,
+    slot_yields,
+)  # fmt: skip
+from ..ir.types import I64, Scalar
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Place:
+    """A node's place: its block and its index there. A block's parameters stand at index -1."""
+
+    block: Block
+    index: int
+
+
+class Structure:
+    """Facts of one function, read off once.
+
+    function  the function, its dims named
+    dims      the dims of each array
+    place     where a value is defined
+    root      what a value is a version of, within the blocks that its chain of stores runs through
+    eaters    the nodes that consume a value (one; or one in each arm of a branch)
+    kin       the storage that a version lives in, as far as it is handed through loops and branches
+    trips     a stand-in, per loop, for the number of its trips
+    """
+
+    def __init__(self, function: Function):
+        named = Rewriter()
+        self.function = named.run(function)
+        self.top = self.function.block
+        self.dims: dict[Value, tuple[KnownDim, ...]] = named.b.dims
+        self.place: dict[Value, Place] = {}
+        self.node_place: dict[Node, Place] = {}
+        self.producer: dict[Value, Node] = {}
+        self.parent: dict[Block, Node] = {}
+        self.root: dict[Value, Value] = {}
+        self.eaters: dict[Value, list[Node]] = {}
+        self._kin: dict[Value, Value] = {}
+        self.trips: dict[Node, Value] = {}
+        self.trips_of: dict[Value, Node] = {}
+        self.order: dict[Value, int] = {}
+        self.slot_of: dict[Value, tuple[Node, int]] = {}
+        self._index(self.top)
+
+    def _index(self, block: Block) -> None:
+        for p in block.params:
+            self._define(p, Place(block, -1))
+        for k, node in enumerate(block.nodes):
+            place = self.node_place[node] = Place(block, k)
+            for inner in node.blocks:
+                self.parent[inner] = node
+                self._index(inner)
+            self._consumption(node)
+            for r in node.results:
+                self._define(r, place)
+                self.producer[r] = node
+            if node.op.consumes is not None:
+                self.root[node.results[0]] = self.root[node.operands[node.op.consumes]]
+                self._join(node.results[0], node.operands[node.op.consumes])
+            elif node.op is COND:
+                self._join_arms(node)
+            elif node.op is FOR or node.op is WHILE:
+                self._join_slots(node)
+
+    def _define(self, v: Value, place: Place) -> None:
+        self.place[v] = place
+        self.root[v] = v
+        self.order[v] = len(self.order)
+
+    def _consumption(self, node: Node) -> None:
+        if node.op.consumes is not None:
+            self.eaters.setdefault(node.operands[node.op.consumes], []).append(node)
+        if node.op is FOR or node.op is WHILE:
+            for k, (init, p) in enumerate(zip(carried_init(node), slot_params(node))):
+                self.slot_of[p] = (node, k)
+                if p in self.eaters:
+                    self.eaters.setdefault(init, []).append(node)
+            if node.op is WHILE or node.attrs.get("stops"):
+                trips = Value(Scalar(I64), "trips")
+                self._define(trips, self.node_place[node])
+                self.trips[node], self.trips_of[trips] = trips, node
+
+    # -- storage -------------------------------------------------------------------------------
+
+    def kin(self, v: Value) -> Value:
+        while v in self._kin:
+            v = self._kin[v]
+        return v
+
+    def _join(self, a: Value, b: Value) -> None:
+        a, b = self.kin(a), self.kin(b)
+        if a is not b:
+            self._kin[a] = b
+
+    def _join_arms(self, node: Node) -> None:
+        """A branch's result is what came in, if either arm hands on an array from outside."""
+        for r, *ys in zip(node.results, *(block.results for block in node.blocks)):
+            roots = [self.root[y] for y in ys]
+            inside = [self.place[x].block in node.blocks for x in roots]
+            if roots[0] is roots[1] and not any(inside) and any(y is not ys[0] for y in ys):
+                self._join(r, roots[0])
+            elif not any(inside) and all(self.kin(x) is self.kin(roots[0]) for x in roots):
+                self._join(r, roots[0])
+
+    def _join_slots(self, node: Node) -> None:
+        """A loop's slots are one storage with what it hands in, if it permutes what it was handed."""
+        params = slot_params(node)
+        kin = {self.kin(p) for p in params}
+        for k, (y, p) in enumerate(zip(slot_yields(node), params)):
+            if self.kin(y) in kin and p in self.eaters:
+                self._join(p, carried_init(node)[k])
+        for k, (y, p) in enumerate(zip(slot_yields(node), params)):
+            if self.kin(y) is self.kin(p) or self.kin(y) in {self.kin(q) for q in params}:
+                self._join(node.results[k], y)
+
+    def is_top(self, v: Value) -> bool:
+        return self.place[v].block is self.top
+
+    def index_in(self, block: Block, place: Place) -> int:
+        """The index in `block` of the node that holds this place."""
+        while place.block is not block:
+            place = self.node_place[self.parent[place.block]]
+        return place.index
+
+    def captured(self, node: Node) -> list[Value]:
+        """The values of enclosing blocks that a control node's blocks read (not its operands)."""
+        blocks = node.blocks if node.op is COND else (body_of(node),)
+        return list(dict.fromkeys(v for block in blocks for v in free_values(block)))

@@ -1,0 +1,1 @@
+"""Random programs, run through every oracle: `python -m tests.fuzz --n 2000 --seed 0`."""

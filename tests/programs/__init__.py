@@ -1,0 +1,20 @@
+"""Numeric programs in the style people write, each differentiated by every test that has an oracle."""
+
+from . import (  # noqa: F401
+    arrays,
+    containers,
+    control,
+    functions,
+    inplace,
+    integers,
+    linear_algebra,
+    loops,
+    masks,
+    mixtures,
+    second_order,
+    simulation,
+    views,
+)
+from .registry import PROGRAMS, Program
+
+__all__ = ["PROGRAMS", "Program"]
