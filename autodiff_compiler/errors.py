@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 from dataclasses import dataclass
 
-__all__ = ["Span", "NO_SPAN", "CompileError", "UnsupportedError", "CheckFailed"]
+__all__ = ["Span", "NO_SPAN", "CompileError", "UnsupportedError", "InternalError", "CheckFailed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,10 @@ class CompileError(Exception):
 
 class UnsupportedError(CompileError):
     """The program is outside what can be differentiated correctly, so it is refused."""
+
+
+class InternalError(UnsupportedError):
+    """A defect of this package met while compiling: the function is refused, nothing is computed."""
 
 
 class CheckFailed(Exception):

@@ -13,7 +13,7 @@ from typing import Any, Union
 import numpy as np
 
 __all__ = [
-    "ScalarSpec", "ArraySpec", "StaticSpec", "TreeSpec", "Spec", "describe", "leaves", "leaf_specs",
+    "ScalarSpec", "ArraySpec", "StaticSpec", "TreeSpec", "Spec", "Request", "describe", "leaves", "leaf_specs",
     "DTYPES", "PASSIVE_DTYPES",
 ]  # fmt: skip
 
@@ -163,3 +163,16 @@ def leaf_specs(spec: Spec) -> Iterator[ScalarSpec | ArraySpec]:
             yield from leaf_specs(part)
     elif not isinstance(spec, StaticSpec):
         yield spec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be made of a function. `kind`: compile, grad, value_and_grad or vjp.
+
+    `wrt` are parameter numbers; `single`: one argnum was given, so one gradient is returned.
+    """
+
+    kind: str
+    wrt: tuple[int, ...] = ()
+    single: bool = True
+    has_aux: bool = False

@@ -24,6 +24,7 @@ FLOORS = [
     ["backends"],
     ["runtime"],
     ["pipeline"],
+    ["kernel"],
     ["api"],
     ["testing"],
     ["cli", "explain", "viz", "interop"],

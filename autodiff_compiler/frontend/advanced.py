@@ -15,8 +15,8 @@ from ..ops.index import add_at, distinct, layout, load, nonzero, store
 from ..ops.index import index as index_op
 from ..ops.shape import copy, expand_dims, transpose
 from . import known
-from .arrays import broadcast_dims, check_broadcast, convert, fresh_array, read, type_of, wrap
-from .keys import NEW, SliceVal, axes_of, checked, span_of
+from .arrays import broadcast_dims, check_broadcast, convert, fresh_array, read
+from .keys import GAP, NEW, SliceVal, axes_of, checked, span_of
 from .state import State
 from .values import Abstract, ArrayRef, At, Object, Path, Span1
 from .views import at_of_span, drop_ones, fit, path_of, span_dim, span_of_span
@@ -57,11 +57,16 @@ def without_new_axes(st: State, ref: ArrayRef) -> ArrayRef:
 def gather(st: State, ref: ArrayRef, items: Sequence[Any]) -> Gather:
     """What a key with index arrays picks. The items cover all axes of the view."""
     path = path_of(st, ref)
-    taken: dict[int, At | Span1 | Value] = {k: x for k, x in enumerate(path.items) if isinstance(x, At)}
+    taken: dict[int, At | Span1 | Value] = {
+        k: x for k, x in enumerate(path.items) if isinstance(x, At)
+    }
     tokens: list[Any] = []
     first, adjacent, ended = -1, True, False
     axes = iter(path.out)
     for item in items:
+        if item is GAP:
+            ended = first >= 0
+            continue
         if item is NEW or isinstance(item, SliceVal):
             tokens.append(_plain(st, path, item, axes, taken))
             ended = first >= 0
@@ -225,5 +230,3 @@ def check_distinct(st: State, arrays: Sequence[Value]) -> None:
     if st.memo.get(("together", tuple(arrays))):
         return
     st.check(st.b.emit(distinct, *arrays), "an index array names an element twice")
-
-

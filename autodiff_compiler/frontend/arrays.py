@@ -10,13 +10,25 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.types import BOOL, DTYPE_NAME, F32, F64, FLOATS, I32, I64, INTS, NUMPY_DTYPE
-from ..ir.types import Array, Scalar, Stack
+from ..ir.types import (
+    BOOL,
+    DTYPE_NAME,
+    F32,
+    F64,
+    FLOATS,
+    I32,
+    I64,
+    INTS,
+    NUMPY_DTYPE,
+    Array,
+    Scalar,
+)
 from ..ops.elementwise import and_, cast, ge, le, ne, trunc_to_int
 from ..ops.index import store
 from ..ops.shape import copy, full
 from ..ops.stack import to_array
 from . import known
+from .frames import PythonRaises
 from .state import State
 from .values import Abstract, ArrayRef, ListRef, Num, Static, TupleVal
 from .views import dims_of, fit, read, read_scalar, type_of
@@ -81,6 +93,11 @@ def operand(st: State, x: Abstract) -> Operand:
     st.refuse(f"{what} is no number or array")
 
 
+def strong(x: Operand) -> Operand:
+    """A number as the array that NumPy makes of it: with a dtype of its own."""
+    return Operand(x.value, x.dtype)
+
+
 def _literal(st: State, value: Any) -> Operand:
     if isinstance(value, np.generic):
         name = DTYPE_NAME.get(value.dtype)
@@ -137,7 +154,7 @@ def _check_range(st: State, value: Value) -> None:
     fine = known.fits(st, value, I32)
     if st.b.constants.get(value) is not None:
         if not fine:
-            st.check(st.b.const(False), "Python integer out of bounds for int32")
+            raise PythonRaises("Python integer out of bounds for int32")
         return
     low, high = known.const(st, -(2**31)), known.const(st, 2**31 - 1)
     above, below = st.b.emit(ge, value, low), st.b.emit(le, value, high)
@@ -202,6 +219,13 @@ def fresh_array(st: State, value: Value, foreign: str = "") -> ArrayRef:
     return ref
 
 
+def numpy_number(st: State, value: Value) -> Value:
+    """A scalar that may be Python's own, as NumPy's: a cast that says so, for it changes nothing."""
+    if value in st.b.constants:
+        return value
+    return st.b.emit(cast, value, dtype=value.type.dtype)
+
+
 def wrap(st: State, value: Value) -> Abstract:
     """What a NumPy operation yields: a fresh array, or NumPy's scalar."""
     if isinstance(value.type, Scalar):
@@ -258,14 +282,22 @@ def _join(st: State, x: TupleVal | ListRef) -> Value:
     if not leaves:
         return st.b.emit(full, known.const(st, 0.0, F64), known.const(st, 0), ones=(False,))
     depth = len(leaves[0][0])
-    counts = tuple(1 + max(place[k] for place, _ in leaves) for k in range(min(len(p) for p, _ in leaves)))
-    if len(counts) != depth or any(len(p) != depth for p, _ in leaves) or len(leaves) != np.prod(counts):
-        st.refuse("a list of lists of different lengths makes no array")
+    counts = tuple(
+        1 + max(place[k] for place, _ in leaves) for k in range(min(len(p) for p, _ in leaves))
+    )
+    if (
+        len(counts) != depth
+        or any(len(p) != depth for p, _ in leaves)
+        or len(leaves) != np.prod(counts)
+    ):
+        raise PythonRaises("a list of lists of different lengths makes no array")
     dtype = named_dtype(st, np.result_type(*(leaf.dtype for _, leaf in leaves)))
     return _assemble(st, counts, [(p, convert(st, leaf.value, dtype)) for p, leaf in leaves])
 
 
-def _leaves(st: State, x: Abstract, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Operand]]:
+def _leaves(
+    st: State, x: Abstract, place: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], Operand]]:
     if isinstance(x, (TupleVal, ListRef)):
         items = items_of(st, x)
         if items is not None:
@@ -300,11 +332,5 @@ def _assemble(
 
 def _join_stack(st: State, x: ListRef) -> Value:
     """A list that grew in a loop, as an array."""
-    stack = st.version(x.object)
-    assert isinstance(stack.type, Stack)
-    if isinstance(stack.type.element, Array):
-        st.refuse(
-            "a growing list of arrays cannot be made one array",
-            "make the array first, `out = np.zeros((n, m))`, and write `out[i] = ...`",
-        )
-    return st.b.emit(to_array, stack)
+    dims = st.elements[x.object].dims
+    return st.b.emit(to_array, st.version(x.object), *(known.value(st, d) for d in dims))

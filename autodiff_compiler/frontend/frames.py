@@ -9,12 +9,24 @@ from typing import Any
 
 from ..errors import Span
 from .scopes import Names, Scope
+from .templates import Element
 from .values import Abstract, Object
 
 #: Pseudo-names of a frame: has it returned, and what.
 RETURNED, RESULT = "<returned>", "<result>"
 #: All pseudo-names begin so; they are live wherever they are bound.
 HIDDEN = "<"
+
+
+class PythonRaises(Exception):
+    """What is being traced raises an exception in Python, so that nothing after it runs.
+
+    It ends at the statement or the arm, which becomes a check that fails. Users never see it.
+    """
+
+    def __init__(self, reason: str):
+        self.reason = reason
+        super().__init__(reason)
 
 
 @dataclass(eq=False)
@@ -48,6 +60,7 @@ class Frame:
     node: ast.AST | None = None
     #: code of the package itself, traced like the user's; its lines are shown to nobody
     library: bool = False
+    comprehension: bool = False
 
     def globals_of(self) -> FunctionType:
         frame: Frame | None = self
@@ -65,4 +78,5 @@ class Snapshot:
     env: dict[str, Abstract]
     heap: dict[Object, Any]
     locks: dict[Object, str]
+    elements: dict[Object, Element]
     mutated: set[int]

@@ -13,15 +13,34 @@ from ..ir.graph import Value
 from . import advanced
 from .advanced import Gather
 from .arrays import dtype_of, named_dtype, operand, to_dtype
-from .keys import ELLIPSIS, NEW, SliceVal, axes_of, checked, expanded, normal, span_of
+from .frames import PythonRaises
+from .keys import ELLIPSIS, GAP, NEW, SliceVal, checked, expanded, is_mask, normal, span_of
 from .promotion import binary, inplace
 from .state import State
 from .values import Abstract, ArrayRef, At, Num, Path, Static, TupleVal
 from .views import (
-    all_of, at_of_span, load_path, path_of, read, span_dim, span_of_span, store_path, type_of,
-)  # fmt: skip
+    all_of,
+    at_of_span,
+    load_path,
+    path_of,
+    span_dim,
+    span_of_span,
+    store_path,
+    type_of,
+)
 
-__all__ = ["SliceVal", "Place", "place", "fetch", "put", "augment", "getitem", "setitem", "delete", "iterate"]
+__all__ = [
+    "SliceVal",
+    "Place",
+    "place",
+    "fetch",
+    "put",
+    "augment",
+    "getitem",
+    "setitem",
+    "delete",
+    "iterate",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +48,7 @@ class Place:
     """Where a subscript points. `path` for basic indexing, `picked` with index arrays.
 
     `scalar`: all indices are integers, so that reading gives a number. `read_only`: `ref` is a copy.
+    `masked`: the whole subscript is one mask.
     """
 
     ref: ArrayRef
@@ -36,6 +56,7 @@ class Place:
     picked: Gather | None = None
     scalar: bool = False
     read_only: bool = False
+    masked: bool = False
 
 
 # --- the interface ------------------------------------------------------------------------------
@@ -50,13 +71,13 @@ def setitem(st: State, ref: ArrayRef, key: Abstract | SliceVal, value: Abstract)
 
 
 def delete(st: State, ref: ArrayRef, key: Abstract | SliceVal) -> None:
-    st.refuse("elements of an array cannot be deleted", "take a slice or a mask instead")
+    raise PythonRaises("elements of an array cannot be deleted")
 
 
 def iterate(st: State, ref: ArrayRef, index: Value) -> Abstract:
     """Element `index` (within bounds) along the first axis, as `for` hands it out."""
     if type_of(st, ref).rank == 0:
-        st.refuse("iteration over a 0-d array")
+        raise PythonRaises("iteration over a 0-d array")
     path = path_of(st, ref)
     axis = path.out[0]
     items = list(path.items)
@@ -82,6 +103,8 @@ def put(st: State, where: Place, value: Abstract) -> None:
     if where.picked is not None:
         if where.read_only:
             st.refuse("this writes through a view with a new axis", "index the array itself")
+        if where.masked and stored.type.rank > 1:
+            raise PythonRaises("boolean assignment requires a 0 or 1-dimensional input")
         advanced.put(st, where.ref.object, where.picked, stored, isinstance(value, Static))
         return
     assert where.path is not None
@@ -102,19 +125,21 @@ def place(st: State, ref: ArrayRef, key: Abstract | SliceVal) -> Place:
     """Works a subscript out; the checks of its indices are emitted here."""
     given = key.items if isinstance(key, TupleVal) else (key,)
     items = [normal(st, item) for item in given]
-    written_out = expanded(st, items, type_of(st, ref).rank)
+    rank = type_of(st, ref).rank
+    written_out = expanded(st, items, rank)
     if any(isinstance(item, ArrayRef) for item in items):
-        return _advanced(st, ref, written_out)
+        only = len(items) == 1 and is_mask(st, items[0]) and type_of(st, items[0]).rank == rank
+        return _advanced(st, ref, written_out, only)
     path = _basic(st, path_of(st, ref), written_out)
     return Place(ref, path, scalar=not path.out and not any(item is ELLIPSIS for item in items))
 
 
-def _advanced(st: State, ref: ArrayRef, items: Sequence[Any]) -> Place:
+def _advanced(st: State, ref: ArrayRef, items: Sequence[Any], masked: bool) -> Place:
     """Index arrays copy, so where they meet a view with new axes, the view may be copied before."""
     if None in path_of(st, ref).out:
         whole = advanced.without_new_axes(st, ref)
         return Place(whole, None, advanced.gather(st, whole, items), read_only=True)
-    return Place(ref, None, advanced.gather(st, ref, items))
+    return Place(ref, None, advanced.gather(st, ref, items), masked=masked)
 
 
 def _value_for(st: State, ref: ArrayRef, value: Abstract) -> Value:
@@ -136,6 +161,8 @@ def _basic(st: State, path: Path, items: Sequence[Any]) -> Path:
     out: list[int | None] = []
     axes = iter(path.out)
     for item in items:
+        if item is GAP:
+            continue
         if item is NEW:
             out.append(None)
             continue
@@ -143,8 +170,10 @@ def _basic(st: State, path: Path, items: Sequence[Any]) -> Path:
         span = base[axis] if axis is not None else all_of(st, 1)
         if isinstance(item, SliceVal):
             inner = span_of(st, item, span_dim(span))
-            if axis is None and not inner.full:
-                st.refuse("this slice of a new axis is not supported", "index before adding the axis")
+            if axis is None and not inner.one:
+                st.refuse(
+                    "this slice of a new axis is not supported", "index before adding the axis"
+                )
             if axis is not None:
                 base[axis] = span_of_span(st, span, inner)
             out.append(axis)

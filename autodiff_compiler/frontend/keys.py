@@ -16,6 +16,7 @@ from ..ops.index import index as index_op
 from ..ops.index import slice_
 from . import known
 from .arrays import as_value, convert, fresh_array, items_of, operand
+from .frames import PythonRaises
 from .state import State
 from .values import Abstract, ArrayRef, ListRef, Num, Span1, Static, TupleVal
 from .views import all_of, type_of
@@ -35,6 +36,8 @@ class SliceVal:
 #: An item that stands for whole axes, and one that adds an axis.
 ELLIPSIS = Static(Ellipsis)
 NEW = Static(None)
+#: Where an ellipsis that stands for no axis was: it keeps index arrays apart all the same.
+GAP = Static("gap")
 
 
 def normal(st: State, item: Any) -> Any:
@@ -45,14 +48,14 @@ def normal(st: State, item: Any) -> Any:
         return _static_item(st, item.value)
     if isinstance(item, Num):
         if item.dtype not in INTS:
-            st.refuse(NO_INDEX)
+            raise PythonRaises(NO_INDEX)
         literal = st.b.constants.get(item.value)
         return literal if literal is not None else convert(st, item.value, I64)
     if isinstance(item, (ListRef, TupleVal)):
         item = _list_item(st, item)
     if isinstance(item, ArrayRef):
         return _array_item(st, item)
-    st.refuse(NO_INDEX)
+    raise PythonRaises(NO_INDEX)
 
 
 def _static_item(st: State, value: Any) -> Any:
@@ -77,7 +80,7 @@ def _list_item(st: State, item: ListRef | TupleVal) -> ArrayRef:
 def _array_item(st: State, item: ArrayRef) -> Any:
     dtype = st.version(item.object).type.dtype
     if dtype in FLOATS:
-        st.refuse("arrays used as indices must be of integer or boolean type", "convert with `.astype(int)`")
+        raise PythonRaises("arrays used as indices must be of integer or boolean type")
     if type_of(st, item).rank > 0:
         return item
     if dtype == BOOL:
@@ -90,22 +93,26 @@ def expanded(st: State, items: Sequence[Any], rank: int) -> list[Any]:
     """The ellipsis written out, and whole axes added at the end."""
     used = sum(axes_of(st, item) for item in items)
     if used > rank:
-        st.refuse(f"too many indices: array is {rank}-dimensional, but {used} were indexed")
+        raise PythonRaises(
+            f"too many indices: array is {rank}-dimensional, but {used} were indexed"
+        )
     if sum(item is ELLIPSIS for item in items) > 1:
-        st.refuse("an index can only have a single ellipsis")
+        raise PythonRaises("an index can only have a single ellipsis")
     whole: list[Any] = [SliceVal()] * (rank - used)
     out: list[Any] = []
     for item in items:
-        out += whole if item is ELLIPSIS else [item]
+        out += (whole or [GAP]) if item is ELLIPSIS else [item]
     return out if any(item is ELLIPSIS for item in items) else out + whole
+
+
+def is_mask(st: State, item: Any) -> bool:
+    return isinstance(item, ArrayRef) and st.version(item.object).type.dtype == BOOL
 
 
 def axes_of(st: State, item: Any) -> int:
     if item is NEW or item is ELLIPSIS:
         return 0
-    if isinstance(item, ArrayRef) and st.version(item.object).type.dtype == BOOL:
-        return type_of(st, item).rank
-    return 1
+    return type_of(st, item).rank if is_mask(st, item) else 1
 
 
 def checked(st: State, i: Value | int, dim: KnownDim) -> Value:
@@ -114,8 +121,7 @@ def checked(st: State, i: Value | int, dim: KnownDim) -> Value:
     if literal is not None and length is not None:
         if -length <= literal < length:
             return known.const(st, literal % length)
-        st.check(st.b.const(False), f"index {literal} is out of bounds for an axis of {length}")
-        return known.const(st, 0)
+        raise PythonRaises(f"index {literal} is out of bounds for an axis of {length}")
     return known.shared(st, index_op, known.value(st, i), known.value(st, dim))
 
 
@@ -125,10 +131,10 @@ def span_of(st: State, item: SliceVal, dim: KnownDim) -> Span1:
     step = _bound(st, item.step)
     step = 1 if step is None else step
     rate = known.constant(st, step)
-    if rate is None or rate == 0:
-        nonzero = st.b.const(False) if rate == 0 else st.b.emit(ew.ne, step, known.const(st, 0))
-        st.check(nonzero, "slice step cannot be zero")
-        step = 1 if rate == 0 else step
+    if rate == 0:
+        raise PythonRaises("slice step cannot be zero")
+    if rate is None:
+        st.check(st.b.emit(ew.ne, step, known.const(st, 0)), "slice step cannot be zero")
     low, high = (None if b is None else known.constant(st, b) for b in (lower, upper))
     if rate == 1 and (lower is None or low == 0) and upper is None:
         return all_of(st, dim)
@@ -163,7 +169,7 @@ def _bound(st: State, b: Abstract | None) -> Value | int | None:
     found = normal(st, b)
     if isinstance(found, (int, Value)):
         return found
-    st.refuse("slice indices must be integers or None")
+    raise PythonRaises("slice indices must be integers or None")
 
 
 def _slice_node(st: State, lower: Any, upper: Any, step: Any, dim: KnownDim) -> tuple[Value, Value]:

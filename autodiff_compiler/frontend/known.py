@@ -125,7 +125,9 @@ def without_factors(st: State, total: Length, gone: Any) -> list[Length] | None:
     """The factors of a product that are left when `gone` are taken out; None if that is not known."""
     left = list(st.memo.get(("factors", total), (total,)))
     for d in gone:
-        at = next((k for k, f in enumerate(left) if f is d or (isinstance(f, int) and f == d)), None)
+        at = next(
+            (k for k, f in enumerate(left) if f is d or (isinstance(f, int) and f == d)), None
+        )
         if at is not None:
             del left[at]
         elif constant(st, d) != 1:

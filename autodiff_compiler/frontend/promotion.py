@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,17 @@ from ..ops import elementwise as ew
 from ..ops.index import load
 from . import contract, known, scalars, ufuncs
 from .arrays import (
-    Operand, check_broadcast, dtype_of, is_number, is_operand, is_static_number, named_dtype,
-    operand, to_dtype, type_of, wrap,
-)  # fmt: skip
-from .arrays import convert, items_of
+    Operand,
+    convert,
+    dtype_of,
+    is_operand,
+    is_static_number,
+    items_of,
+    named_dtype,
+    operand,
+    wrap,
+)
+from .frames import PythonRaises
 from .state import State
 from .ufuncs import select
 from .values import Abstract, ArrayRef, DictRef, FunctionVal, ListRef, Num, Static, TupleVal
@@ -105,7 +111,9 @@ def _same_sequence(st: State, symbol: str, a: Abstract, b: Abstract) -> Abstract
 def _on_objects(st: State, symbol: str, a: Abstract, b: Abstract) -> Abstract:
     """What is no number is equal only to itself."""
     if symbol in ("==", "!=") and not any(isinstance(x, ArrayRef) for x in (a, b)):
-        if any(isinstance(x, Static) and (x.value is None or isinstance(x.value, str)) for x in (a, b)):
+        if any(
+            isinstance(x, Static) and (x.value is None or isinstance(x.value, str)) for x in (a, b)
+        ):
             return Static((symbol == "==") == (a == b))
     st.refuse(f"`{symbol}` is not supported between {_what(a)} and {_what(b)}")
 
@@ -113,7 +121,13 @@ def _on_objects(st: State, symbol: str, a: Abstract, b: Abstract) -> Abstract:
 def _what(x: Abstract) -> str:
     if isinstance(x, Static):
         return repr(x.value)
-    names = {ArrayRef: "an array", Num: "a number", TupleVal: "a tuple", ListRef: "a list", DictRef: "a dict"}
+    names = {
+        ArrayRef: "an array",
+        Num: "a number",
+        TupleVal: "a tuple",
+        ListRef: "a list",
+        DictRef: "a dict",
+    }
     return names.get(type(x), "a function")
 
 
@@ -123,10 +137,12 @@ def unary(st: State, symbol: str, a: Abstract) -> Abstract:
         try:
             return Static(_UNARY[symbol](a.value))
         except TypeError as error:
-            st.refuse(str(error))
+            raise PythonRaises(str(error)) from None
     if symbol == "not":
         found = truth(st, a)
-        return Static(not found) if isinstance(found, bool) else Num(st.b.emit(ew.not_, found), True)
+        return (
+            Static(not found) if isinstance(found, bool) else Num(st.b.emit(ew.not_, found), True)
+        )
     if _is_python_number(a):
         return scalars.unary(st, symbol, a)
     if not is_operand(a) or isinstance(a, (TupleVal, ListRef)):
@@ -188,10 +204,8 @@ def inplace(st: State, symbol: str, ref: ArrayRef, value: Abstract) -> ArrayRef:
     dtype = dtype_of(st, ref)
     loop = ufuncs.loop_dtypes(st, UFUNC[symbol], [own, other])
     if not np.can_cast(loop[-1], dtype, "same_kind"):
-        st.check(st.b.const(False), f"Cannot cast ufunc output from {loop[-1]} to {dtype}")
-        return ref
-    if not _check_fits(st, ref, other):
-        return ref
+        raise PythonRaises(f"Cannot cast ufunc output from {loop[-1]} to {dtype}")
+    _check_fits(st, ref, other)
     if symbol == "**":
         result = ufuncs.operator_power(st, own, other)
     else:
@@ -200,16 +214,14 @@ def inplace(st: State, symbol: str, ref: ArrayRef, value: Abstract) -> ArrayRef:
     return ref
 
 
-def _check_fits(st: State, ref: ArrayRef, other: Operand) -> bool:
+def _check_fits(st: State, ref: ArrayRef, other: Operand) -> None:
     """The other side must broadcast to the array's shape, and not the other way round."""
     have, want = st.b.dims.get(other.value, ()), dims_of(st, ref)
     if len(have) > len(want):
-        st.check(st.b.const(False), "non-broadcastable output operand")
-        return False
+        raise PythonRaises("non-broadcastable output operand")
     for d, n in zip(reversed(have), reversed(want)):
         if isinstance(n, int) and n == 1:
             st.check_same(d, 1, "non-broadcastable output operand")
-    return True
 
 
 def assign(st: State, ref: ArrayRef, value: Abstract, exact: bool = False) -> ArrayRef:
@@ -217,21 +229,25 @@ def assign(st: State, ref: ArrayRef, value: Abstract, exact: bool = False) -> Ar
     result = operand(st, value)
     dtype = dtype_of(st, ref)
     if not np.can_cast(result.dtype, dtype, "same_kind"):
-        st.check(st.b.const(False), f"Cannot cast from {result.dtype} to {dtype}")
-        return ref
+        raise PythonRaises(f"Cannot cast from {result.dtype} to {dtype}")
     if exact:
         have, want = st.b.dims.get(result.value, ()), dims_of(st, ref)
         if len(have) != len(want):
-            st.check(st.b.const(False), "the array given as out= has another shape")
-            return ref
+            raise PythonRaises("the array given as out= has another shape")
         for d, n in zip(have, want):
             st.check_same(d, n, "the array given as out= has another shape")
-    elif not _check_fits(st, ref, result):
-        return ref
+    else:
+        _check_fits(st, ref, result)
     _put(st, ref, result.value)
     return ref
 
 
 def _put(st: State, ref: ArrayRef, value: Value) -> None:
     name = named_dtype(st, dtype_of(st, ref))
-    store_path(st, ref.object, path_of(st, ref), convert(st, value, name), "operands could not be broadcast together")
+    store_path(
+        st,
+        ref.object,
+        path_of(st, ref),
+        convert(st, value, name),
+        "operands could not be broadcast together",
+    )

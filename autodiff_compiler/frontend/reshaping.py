@@ -15,10 +15,10 @@ from ..ops.elementwise import eq, floordiv, ge, gt, mod
 from ..ops.shape import copy, full
 from ..ops.shape import reshape as reshape_op
 from . import known
-from .arrays import as_array, fresh_array
+from .arrays import fresh_array
+from .frames import PythonRaises
 from .state import State
 from .values import Abstract, ArrayRef
-from .views import read
 
 ALSO_SEEN = "is also seen through a reshape"
 
@@ -37,15 +37,11 @@ def shares(st: State, base: Abstract, value: Value, why: str = ALSO_SEEN) -> Arr
 def reshaped(st: State, value: Value, dims: Sequence[KnownDim]) -> Value:
     """The same numbers under dims that are known to multiply to their count."""
     if not isinstance(value.type, Array):
-        value = as_zero_d(st, value)
+        value = st.b.emit(full, value, ones=())
     if tuple(dims) == tuple(st.b.dims[value]):
         return value
     sizes = [known.value(st, d) for d in dims]
     return st.b.emit(reshape_op, value, *sizes, ones=known.ones_of(dims))
-
-
-def as_zero_d(st: State, value: Value) -> Value:
-    return st.b.emit(full, value, ones=())
 
 
 def flat_value(st: State, value: Value) -> Value:
@@ -56,13 +52,6 @@ def flat_value(st: State, value: Value) -> Value:
     return reshaped(st, value, [known.product(st, dims)])
 
 
-def reshape(st: State, x: Abstract, sizes: Sequence[Abstract]) -> ArrayRef:
-    """`x.reshape(*sizes)`, at most one of the sizes -1."""
-    value = read(st, x) if isinstance(x, ArrayRef) else as_array(st, x)
-    count = known.product(st, st.b.dims[value])
-    return shares(st, x, reshaped(st, value, _resolve(st, sizes, count)))
-
-
 def dim(st: State, size: Abstract) -> KnownDim:
     """A size that a user gives: a number where it is known."""
     value = st.i64(size)
@@ -70,12 +59,13 @@ def dim(st: State, size: Abstract) -> KnownDim:
     return literal if literal is not None else value
 
 
-def _resolve(st: State, sizes: Sequence[Abstract], count: KnownDim) -> list[KnownDim]:
+def resolve(st: State, sizes: Sequence[Abstract], count: KnownDim) -> list[KnownDim]:
+    """The dims of `x.reshape(*sizes)`, at most one of the sizes -1."""
     mismatch = "cannot reshape array into this shape"
     dims = [dim(st, s) for s in sizes]
     unknown = [k for k, d in enumerate(dims) if isinstance(d, int) and d < 0]
     if len(unknown) > 1:
-        st.refuse("can only specify one unknown dimension")
+        raise PythonRaises("can only specify one unknown dimension")
     rest = known.product(st, [d for k, d in enumerate(dims) if k not in unknown])
     for d in dims:
         if not isinstance(d, int) and not known.nonnegative(st, d):

@@ -14,6 +14,7 @@ from ..ir.types import BOOL, F64, FLOATS, I64
 from ..ops import elementwise as ew
 from . import known
 from .arrays import as_bool, convert, operand
+from .frames import PythonRaises
 from .state import State
 from .values import Abstract, Num, Static
 
@@ -40,10 +41,7 @@ def fold(st: State, symbol: str, a: Any, b: Any) -> Static:
     try:
         return Static(FOLD[symbol](a, b))
     except ArithmeticError as error:
-        st.check(st.b.const(False), str(error))
-        return Static(0.0 if isinstance(a, float) or isinstance(b, float) else 0)
-    except TypeError as error:
-        st.refuse(str(error))
+        raise PythonRaises(str(error)) from None
 
 
 def binary(st: State, symbol: str, a: Abstract, b: Abstract) -> Num:
@@ -69,12 +67,12 @@ def _binary(st: State, symbol: str, x: Value, y: Value) -> Num:
     floats = F64 in (x.type.dtype, y.type.dtype)
     if symbol in ("&", "|", "^", "<<", ">>"):
         if floats:
-            st.refuse(f"unsupported operand types for {symbol}: float")
+            raise PythonRaises(f"unsupported operand types for {symbol}: float")
         return Num(_bits(st, symbol, x, y), True)
     if symbol == "**":
         return Num(_float_power(st, x, y) if floats else _int_power(st, x, y), True)
     if symbol == "@":
-        st.refuse("`@` takes arrays, not numbers", "write `*`")
+        raise PythonRaises("`@` takes arrays, not numbers")
     if floats or symbol == "/":
         x, y = convert(st, x, F64), convert(st, y, F64)
     if symbol in ("/", "//", "%"):
@@ -109,7 +107,7 @@ def check_that(st: State, op: Op, x: Value, limit: float, reason: str) -> None:
     fold_by = {ew.ge: operator.ge, ew.gt: operator.gt, ew.ne: operator.ne, ew.le: operator.le}
     if literal is not None:
         if not fold_by[op](literal, limit):
-            st.check(st.b.const(False), reason)
+            raise PythonRaises(reason)
         return
     st.check(st.b.emit(op, x, known.const(st, limit, x.type.dtype)), reason)
 
@@ -207,5 +205,5 @@ def _unary(st: State, symbol: str, value: Value) -> Num:
     if symbol == "-":
         return Num(st.b.emit(ew.neg, value), True)
     if value.type.dtype in FLOATS:
-        st.refuse("bad operand type for unary ~: float")
+        raise PythonRaises("bad operand type for unary ~: float")
     return Num(st.b.emit(ew.invert, value), True)

@@ -33,6 +33,14 @@ class Scope:
     after: dict[ast.stmt, Names] = field(default_factory=dict)
     head: dict[ast.stmt, Names] = field(default_factory=dict)
     needed: dict[ast.stmt, Names] = field(default_factory=dict)
+    _assigned: dict[ast.stmt, Names] = field(default_factory=dict)
+
+    def assigned(self, statement: ast.stmt) -> Names:
+        """The names that a statement, or one inside it, binds."""
+        known = self._assigned.get(statement)
+        if known is None:
+            known = self._assigned[statement] = frozenset(_bound(statement))
+        return known
 
 
 _scopes: dict[ast.AST, Scope] = {}

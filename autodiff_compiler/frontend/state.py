@@ -22,6 +22,8 @@ class State:
         self.filename = "<unknown>"
         #: arguments and captures (leaf numbers) that the program writes
         self.mutated: set[int] = set()
+        #: what each growing list holds
+        self.elements: dict[Object, Any] = {}
         #: integer nodes that may be used again, and index arrays of which no entry comes twice
         self.memo: dict[Any, Any] = {}
         self.distinct: set[Value] = set()

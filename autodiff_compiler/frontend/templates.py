@@ -16,9 +16,13 @@ from ..ir.graph import Value
 from ..ir.types import Array, Stack, Type
 from .state import State
 from .values import (
-    Abstract, ArrayRef, At, BoundMethod, DictRef, FunctionVal, ListRef, MaybeUnset, Num, Object,
-    Path, Poison, RangeVal, Span1, Static, TupleVal,
+    Abstract, ArrayRef, At, BoundMethod, DerivativeVal, DictRef, FunctionVal, ListRef, MaybeUnset, Num, Object,
+    Path, Poison, RangeVal, Span1, Static, TupleVal, Unset,
 )  # fmt: skip
+
+
+#: Why a write is refused where it is not sure which names would see it.
+MAY_BE_ANOTHER = "may or may not be the same as another, depending on the way taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,10 @@ def same(a: Abstract, b: Abstract) -> bool:
         return a.node is b.node and a.frame is b.frame and _all_same(a.defaults, b.defaults)
     if isinstance(a, BoundMethod):
         return a.name == b.name and same(a.self, b.self)
+    if isinstance(a, DerivativeVal):
+        return (a.kind, a.argnums, a.has_aux) == (b.kind, b.argnums, b.has_aux) and same(
+            a.function, b.function
+        )
     if isinstance(a, TupleVal):
         return _all_same(a.items, b.items)
     if isinstance(a, MaybeUnset):
@@ -158,7 +166,7 @@ def same(a: Abstract, b: Abstract) -> bool:
         return _all_same((a.start, a.stop, a.step), (b.start, b.stop, b.step))
     if isinstance(a, (Num, ArrayRef, ListRef, DictRef, Poison)):
         return a == b
-    return type(a) is type(b) and not hasattr(a, "items")
+    return isinstance(a, Unset)
 
 
 def same_object(a: Any, b: Any) -> bool:
@@ -259,7 +267,7 @@ class Builder:
             made = Object(g.name)
             made.contiguous = g.contiguous
             if not g.linear:
-                made.locked = f"may or may not be the same as another that `{g.name or 'it'}` was"
+                made.locked = MAY_BE_ANOTHER
             self.st.heap[made] = value
             self._objects[group] = made
         return made

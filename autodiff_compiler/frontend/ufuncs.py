@@ -17,7 +17,17 @@ from ..ops import elementwise as ew
 from ..ops.reduce import all_
 from ..ops.shape import copy
 from . import known
-from .arrays import Operand, as_bool, check_broadcast, convert, operand, to_dtype, wrap
+from .arrays import (
+    Operand,
+    as_bool,
+    check_broadcast,
+    convert,
+    numpy_number,
+    operand,
+    to_dtype,
+    wrap,
+)
+from .frames import PythonRaises
 from .state import State
 from .values import Abstract, Num
 
@@ -80,9 +90,7 @@ def compute(st: State, ufunc: np.ufunc, operands: Sequence[Operand]) -> Value:
     return emit(st, OPS[ufunc], [to_dtype(st, x, d) for x, d in zip(operands, loop)])
 
 
-def loop_dtypes(
-    st: State, ufunc: np.ufunc, operands: Sequence[Operand]
-) -> tuple[np.dtype, ...]:
+def loop_dtypes(st: State, ufunc: np.ufunc, operands: Sequence[Operand]) -> tuple[np.dtype, ...]:
     """The dtypes of the loop that NumPy would run, results included."""
     given = [x.given for x in operands]
     if all(x.weak is not None for x in operands):
@@ -105,7 +113,7 @@ def _resolve(st: State, ufunc: np.ufunc, given: Sequence[Any]) -> tuple[np.dtype
     try:
         return ufunc.resolve_dtypes((*given, *(None,) * ufunc.nout))
     except TypeError as error:
-        st.refuse(f"np.{ufunc.__name__} does not take such operands: {error}")
+        raise PythonRaises(f"np.{ufunc.__name__} does not take such operands: {error}") from None
 
 
 def emit(st: State, op: Op, values: Sequence[Value]) -> Value:
@@ -117,9 +125,7 @@ def emit(st: State, op: Op, values: Sequence[Value]) -> Value:
         st.refuse(f"{op.name} is not supported here: {error}")
 
 
-def _compare(
-    st: State, op: Op, operands: Sequence[Operand], loop: tuple[np.dtype, ...]
-) -> Value:
+def _compare(st: State, op: Op, operands: Sequence[Operand], loop: tuple[np.dtype, ...]) -> Value:
     """Python's ints compare by value, whatever the width of the other side; so do foreign ints."""
     common = loop[0]
     if common.kind in "iu" and any(x.dtype != common or x.weak for x in operands):
@@ -132,7 +138,9 @@ def _compare(
 def _same(st: State, operands: Sequence[Operand], loop: tuple[np.dtype, ...]) -> Value:
     """The operand as it is, in an array of its own."""
     value = to_dtype(st, operands[0], loop[0])
-    return value if isinstance(value.type, Scalar) else st.b.emit(copy, value)
+    if isinstance(value.type, Scalar):
+        return numpy_number(st, value) if operands[0].weak else value
+    return st.b.emit(copy, value)
 
 
 def _positive(st: State, operands: Sequence[Operand], loop: tuple[np.dtype, ...]) -> Value:
@@ -178,7 +186,7 @@ def check_exponents(st: State, exponent: Value) -> None:
     literal = st.b.constants.get(exponent)
     if literal is not None:
         if literal < 0:
-            st.check(st.b.const(False), reason)
+            raise PythonRaises(reason)
         return
     fine = st.b.emit(ew.ge, exponent, known.const(st, 0, exponent.type.dtype))
     if fine.type.rank:
@@ -191,8 +199,9 @@ def operator_power(st: State, base: Operand, exponent: Operand) -> Value:
     literal = st.b.constants.get(exponent.value)
     loop = loop_dtypes(st, np.power, [base, exponent])
     if literal is not None and exponent.weak is not None and loop[0].kind in "fiu":
-        if literal == 2 and not isinstance(literal, bool):
-            return _square(st, [base], loop)
+        if literal == 2:
+            on_bools = base.dtype == np.bool_ and base.value.type.rank
+            return _square(st, [base], loop_dtypes(st, np.square, [base]) if on_bools else loop)
         if loop[0].kind == "f" and base.dtype.kind == "f" and base.value.type.rank:
             if literal == 0.5:
                 return emit(st, ew.sqrt, [to_dtype(st, base, loop[0])])

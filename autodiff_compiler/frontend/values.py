@@ -188,8 +188,18 @@ class ReversedVal:
     items: "Abstract"
 
 
+@dataclass(frozen=True, slots=True)
+class DerivativeVal:
+    """`grad(function)` or `value_and_grad(function)`. `argnums`: positions or names, or one of them."""
+
+    kind: str
+    function: "Abstract"
+    argnums: Any
+    has_aux: bool
+
+
 Abstract = Union[
     Static, Num, ArrayRef, TupleVal, ListRef, DictRef, RangeVal, FunctionVal, BoundMethod, Unset,
-    MaybeUnset, Poison, ZipVal, EnumerateVal, ReversedVal,
+    MaybeUnset, Poison, ZipVal, EnumerateVal, ReversedVal, DerivativeVal,
 ]  # fmt: skip
 HeapEntry = Union[Value, tuple[Abstract, ...], dict[Hashable, Abstract]]

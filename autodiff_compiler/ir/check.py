@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .graph import COND, FOR, WHILE, Block, Function, Node, Value, join_types, slot_params
+from .graph import COND, FOR, WHILE, Block, Function, Node, Value, consumed_slots, join_types, slot_params
 from .types import BOOL, I64, Array, Scalar, Type
 
 
@@ -124,7 +124,7 @@ class _Checker:
         for i, p, y, r in zip(init, params, yields, node.results):
             if not (_accepts(p.type, i.type) and _accepts(p.type, y.type) and r.type == p.type):
                 raise IRError(f"{at}: slot {p} begins as {i} and continues as {y}")
-        eaten_init = [i for i, p in zip(init, params) if p in eaten_params]
+        eaten_init = [init[k] for k in sorted(consumed_slots(node, eaten_params))]
         if any(node.operands.count(i) > 1 for i in eaten_init):
             raise IRError(f"{at}: an array that the body consumes is handed in twice")
         return set(eaten_init)

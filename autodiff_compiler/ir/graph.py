@@ -11,13 +11,14 @@ Control ops hold blocks, and a block may read any value of the blocks around it:
     while(*init)                    test(*carried) -> (go,), body(*carried) -> carried
     cond(pred)                      then() -> values, otherwise() -> values
 Arrays and stacks are linear: the operand that an op consumes is read by no later node. A loop
-consumes the initial values of the slots whose parameters its body consumes; a branch may consume
-an array of the block around its cond, and then the cond does.
+consumes the initial values of the slots whose parameters its body consumes, or hands on as they are
+to such a slot (`p, q = q, p`); a branch may consume an array of the block around its cond, and then
+the cond does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -178,3 +179,15 @@ def slot_params(node: Node) -> tuple[Value, ...]:
 def slot_yields(node: Node) -> tuple[Value, ...]:
     """What a loop's body hands to the next trip, one per slot."""
     return body_of(node).results[1:] if node.attrs.get("stops") else body_of(node).results
+
+
+def consumed_slots(node: Node, eaten: Container[Value]) -> set[int]:
+    """The slots of a loop whose initial values it consumes, given what its body's nodes consume."""
+    params, yields = slot_params(node), slot_yields(node)
+    slots = {k for k, p in enumerate(params) if p in eaten}
+    size = -1
+    while size != len(slots):
+        size = len(slots)
+        moved = {yields[k] for k in slots}
+        slots |= {k for k, p in enumerate(params) if p in moved}
+    return slots

@@ -36,7 +36,8 @@ class Op:
     vjp       (g, y, *x) -> one cotangent per operand (None for none), on `Expr`s, as calculus on
               the broadcast shape; NON_DIFFERENTIABLE; or None: there is no derivative (an error)
     numpy, c  spellings. Elementwise: text with {x} {y} {z}; {f} is "f" for float32, else "".
-              A dict gives a spelling per dtype class: "f", "i", "b"
+              A dict gives a spelling per dtype class: "f", "i", "b"; for numpy also by what the
+              result is: "scalar", "scalar b", "array". What it leaves out is spelled as infix
     infix     the operator, where both languages have one; parentheses come from the precedence table
     consumes  the operand that the op updates in place (its array may not be read afterwards)
     effect    must stay although nothing reads its result

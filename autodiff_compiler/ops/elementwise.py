@@ -130,10 +130,12 @@ wpow = elementwise(
 
 and_ = elementwise(
     "and", np.bitwise_and, vjp=NON_DIFFERENTIABLE, infix="&", accepts="ib",
+    numpy={"scalar b": "{x} and {y}"},
     spellings=("operator &", "np.logical_and", "np.bitwise_and"),
 )  # fmt: skip
 or_ = elementwise(
     "or", np.bitwise_or, vjp=NON_DIFFERENTIABLE, infix="|", accepts="ib",
+    numpy={"scalar b": "{x} or {y}"},
     spellings=("operator |", "np.logical_or", "np.bitwise_or"),
 )  # fmt: skip
 xor = elementwise(
@@ -141,8 +143,9 @@ xor = elementwise(
     spellings=("operator ^", "np.logical_xor", "np.bitwise_xor"),
 )  # fmt: skip
 not_ = elementwise(
-    "not", np.logical_not, vjp=NON_DIFFERENTIABLE, numpy="np.logical_not({x})", c="!{x}",
-    accepts="b", result=BOOL, spellings=("operator ~", "operator not", "np.logical_not"),
+    "not", np.logical_not, vjp=NON_DIFFERENTIABLE, c="!{x}", accepts="b",
+    numpy={"scalar": "not {x}", "array": "np.logical_not({x})"}, result=BOOL,
+    spellings=("operator ~", "operator not", "np.logical_not"),
 )  # fmt: skip
 invert = elementwise(
     "invert", np.invert, vjp=NON_DIFFERENTIABLE, numpy="~{x}", c="~{x}", accepts="i",
@@ -169,7 +172,8 @@ select = register(
         "select", "elementwise", _infer_select, dims=broadcast_known,
         evaluate=lambda attrs, m, a, b: np.where(m, a, b),
         vjp=lambda g, y, m, a, b: [None, select(m, g, 0), select(m, 0, g)],
-        numpy="np.where({x}, {y}, {z})", c="({x} ? {y} : {z})", spellings=("np.where",),
+        numpy={"scalar": "{y} if {x} else {z}", "array": "np.where({x}, {y}, {z})"},
+        c="({x} ? {y} : {z})", spellings=("np.where",),
     )
 )  # fmt: skip
 
@@ -196,7 +200,7 @@ cast = register(
 pyint = elementwise(
     "pyint", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="int({x})", c="{x}", accepts="n"
 )
-pyfloat = elementwise("pyfloat", lambda x: x, vjp=lambda g, y, x: [g], numpy="float({x})", c="{x}")
+pyfloat = elementwise("pyfloat", lambda x: x, vjp=lambda g, y, x: [g], numpy="{x}", c="{x}")
 stop_gradient = elementwise(
     "stop_gradient", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="{x}", c="{x}",
     spellings=("autodiff_compiler.stop_gradient",),
@@ -210,7 +214,7 @@ round_ = elementwise(
 )  # fmt: skip
 trunc_to_int = elementwise(
     "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=None, numpy="np.int64({x})",
-    c="(int64_t)({x})", result=I64,
+    c="(long long)({x})", result=I64,
 )  # fmt: skip
 #: y = f(x) did not overflow: y is finite, or x was not. Python raises where this does not hold.
 not_overflowed = elementwise(

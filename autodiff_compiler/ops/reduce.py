@@ -28,8 +28,13 @@ def _reduced_dims(
 def reduction(
     name: str, evaluate: Callable[..., Any], *, vjp: Any, result: str = "same",
     spellings: tuple[str, ...] = (), dtypes: tuple[str, ...] = (*FLOATS, I64, "i32"),
+    c: Mapping[str, str],
 ) -> Op:  # fmt: skip
-    """attrs["axes"]: which axes go, ascending. All of them: the result is a scalar."""
+    """attrs["axes"]: which axes go, ascending. All of them: the result is a scalar.
+
+    `c`: "start" (a number, "lowest" or "highest") and "step", the next of {x} so far and {y} (for
+    integers "int", if it differs); or "better", if the place of the best {x} against {y} is meant.
+    """
 
     def infer(attrs: Mapping[str, Any], x: Type) -> tuple[Type, ...]:
         axes = attrs["axes"]
@@ -45,7 +50,7 @@ def reduction(
         Op(
             name, "reduce", infer, dims=_reduced_dims, vjp=vjp, numpy=f"np.{evaluate.__name__}",
             evaluate=lambda attrs, x: evaluate(x, axis=attrs["axes"] or ()), cost=2,
-            spellings=spellings,
+            spellings=spellings, c=c,
         )
     )  # fmt: skip
 
@@ -60,19 +65,28 @@ def _extremum_vjp(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> list[Any]:
 # Sums of i32 are i64, as NumPy's are: the front end casts first.
 sum_ = reduction(
     "sum", np.sum, vjp=lambda g, y, x, axes: [expand_dims(g, axes=axes)],
-    spellings=("np.sum", "ndarray.sum", "np.add.reduce"),
+    spellings=("np.sum", "ndarray.sum", "np.add.reduce"), c={"start": "0", "step": "{x} + {y}"},
 )  # fmt: skip
 prod = reduction(
-    "prod", np.prod, vjp=None, spellings=("np.prod", "np.multiply.reduce"), dtypes=(I64, "i32")
+    "prod", np.prod, vjp=None, spellings=("np.prod", "np.multiply.reduce"), dtypes=(I64, "i32"),
+    c={"start": "1", "step": "{x} * {y}"},
 )
-max_ = reduction("max", np.max, vjp=_extremum_vjp, spellings=("np.max", "np.amax", "ndarray.max"))
-min_ = reduction("min", np.min, vjp=_extremum_vjp, spellings=("np.min", "np.amin", "ndarray.min"))
+max_ = reduction(
+    "max", np.max, vjp=_extremum_vjp, spellings=("np.max", "np.amax", "ndarray.max"),
+    c={"start": "lowest", "step": "adc_max{f}({x}, {y})", "int": "({x} > {y} ? {x} : {y})"},
+)  # fmt: skip
+min_ = reduction(
+    "min", np.min, vjp=_extremum_vjp, spellings=("np.min", "np.amin", "ndarray.min"),
+    c={"start": "highest", "step": "adc_min{f}({x}, {y})", "int": "({x} < {y} ? {x} : {y})"},
+)  # fmt: skip
 any_ = reduction(
-    "any", np.any, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.any", "ndarray.any")
-)
+    "any", np.any, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.any", "ndarray.any"),
+    c={"start": "0", "step": "{x} | {y}"},
+)  # fmt: skip
 all_ = reduction(
-    "all", np.all, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.all", "ndarray.all")
-)
+    "all", np.all, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.all", "ndarray.all"),
+    c={"start": "1", "step": "{x} & {y}"},
+)  # fmt: skip
 
 
 def _one_axis(evaluate: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,11 +100,11 @@ def _one_axis(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 # One axis only; the front end flattens for `axis=None`. First of equals, a NaN before all.
 argmax = reduction(
     "argmax", _one_axis(np.argmax), vjp=NON_DIFFERENTIABLE, result=I64,
-    spellings=("np.argmax", "ndarray.argmax"),
+    spellings=("np.argmax", "ndarray.argmax"), c={"start": "lowest", "better": "{x} > {y}"},
 )  # fmt: skip
 argmin = reduction(
     "argmin", _one_axis(np.argmin), vjp=NON_DIFFERENTIABLE, result=I64,
-    spellings=("np.argmin", "ndarray.argmin"),
+    spellings=("np.argmin", "ndarray.argmin"), c={"start": "highest", "better": "{x} < {y}"},
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from ..ir.types import Array, Scalar, Stack, Type
 from ..ops.elementwise import add, or_
 from ..ops.reduce import sum_
 from ..ops.shape import broadcast_to, copy, expand_dims, full
-from ..ops.stack import from_array, length, new, to_array
+from ..ops.stack import from_array, new, to_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,18 @@ def zeros(b: Builder, like: Type, sizes: Sequence[KnownDim], name: str = "") -> 
     return b.emit(full, b.const(0.0, like.dtype), *values, ones=ones, name=name)
 
 
-def zero_stack(b: Builder, like: Stack, primal: Value | None) -> Value:
-    """The adjoint of a stack that nothing read. A tape is empty where its adjoint begins."""
+def zero_stack(b: Builder, like: Stack, count: Value | None) -> Value:
+    """The adjoint of a stack of `count` elements that nothing read.
+
+    A tape is empty where its adjoint begins.
+    """
     if like.tape:
         return b.emit(new, element=like.element, tape=True)
-    if primal is None or not isinstance(like.element, Scalar):
+    if count is None or not isinstance(like.element, Scalar):
         raise UnsupportedError(
             "the gradient of this list of arrays is not supported here", b.span,
             "write into an array of known shape instead of appending to a list",
         )  # fmt: skip
-    count = b.emit(length, primal)
     return b.emit(from_array, b.emit(full, b.const(0.0, like.dtype), count, ones=(False,)))
 
 

@@ -207,20 +207,19 @@ class _Planner:
 
     def overwritten(self, array: Value, v: Value) -> bool:
         """Is `array` consumed between its reading by `v` and a use of `v`?"""
-        block = self.s.place[array].block
-        lasts = [self.s.index_in(block, self.s.node_place[e]) for e in self.s.eaters.get(array, ())]
-        if not lasts:
-            return False
-        for use in self.uses[v]:
-            for eater in self.s.eaters[array]:
-                place = self.s.node_place[eater]
-                if self.holds(place.block, use.block):
-                    # Both stand in the block of the eater (an arm, or the array's own block).
-                    if self.s.index_in(place.block, use) >= place.index:
-                        return True
-                elif self.s.index_in(block, use) > self.s.index_in(block, place):
-                    return True
-        return False
+        eaters = [self.s.node_place[e] for e in self.s.eaters.get(array, ())]
+        return any(self.comes_before(eater, use) for eater in eaters for use in self.uses[v])
+
+    def comes_before(self, eater: Place, use: Place) -> bool:
+        """Has the node at `eater` (or the branch around it) run before the sweep comes to `use`?"""
+        place = eater
+        while not self.holds(place.block, use.block):
+            place = self.s.node_place[self.s.parent[place.block]]
+        index = self.s.index_in(place.block, use)
+        if index != place.index:
+            return index > place.index
+        # In the other arm of a branch the array is untouched; at the branch itself it is not.
+        return place is eater or use.block is place.block
 
     def holds(self, outer: Block, inner: Block) -> bool:
         while inner is not outer:
@@ -240,6 +239,9 @@ class _Planner:
                 continue
             self.plan.versions.add(v)
             eaters = self.s.eaters.get(v, ())
+            if not self.s.is_top(v) and any(self.dropped(v, node) for node in eaters):
+                self.save(v, list(self.uses.get(v, ())) or [self.s.place[v]])
+                continue
             for node in eaters:
                 todo += self.behind(v, node)
             if not eaters:
@@ -269,7 +271,7 @@ class _Planner:
         out: list[Value] = []
         inits = node.operands[3:] if node.op is FOR else node.operands
         for k, init in enumerate(inits):
-            if init is v and slot_params(node)[k] in self.s.eaters:
+            if init is v and node in self.s.eaters.get(v, ()):
                 out += self.carry(node, k)
         return out
 
@@ -326,6 +328,18 @@ class _Planner:
                 inner = self.s.node_place[parent].block
         return out
 
+    def dropped(self, v: Value, node: Node) -> bool:
+        """Is there an arm, beside the one in which `node` consumes `v`, after which `v` is gone?"""
+        inner = self.s.node_place[node].block
+        while inner is not self.s.place[v].block:
+            parent = self.s.parent[inner]
+            for arm in parent.blocks if parent.op is COND else ():
+                eats = any(self.holds(arm, self.s.node_place[e].block) for e in self.s.eaters[v])
+                if not eats and v not in arm.results:
+                    return True
+            inner = self.s.node_place[parent].block
+        return False
+
     def copy_what_is_lost(self) -> None:
         """In the outermost block: required versions that are overwritten, and not given back."""
         for v in self.plan.versions:
@@ -335,7 +349,8 @@ class _Planner:
                 self.plan.copies.add(v)
 
     def given_back(self, v: Value, node: Node) -> bool:
-        if node.op is FOR or node.op is WHILE:
+        at_top = self.s.node_place[node].block is self.s.top
+        if at_top and (node.op is FOR or node.op is WHILE):
             inits = node.operands[3:] if node.op is FOR else node.operands
             return any((node, k) in self.plan.carried for k, i in enumerate(inits) if i is v)
         return False

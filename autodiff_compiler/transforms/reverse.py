@@ -13,14 +13,14 @@ from typing import Any
 from ..ir.build import Builder
 from ..ir.graph import CONST, Block, Function, Node, Value
 from ..ir.op import NON_DIFFERENTIABLE
-from ..ir.types import Array, Scalar, Stack
+from ..ir.types import Array, Scalar
 from ..ops import TABLE
 from ..ops.elementwise import select
 from ..ops.index import add_at, load, store
 from ..ops.shape import copy
 from ..ops.stack import from_array, peek, poke, pop, push, to_array
 from .activity import active_values
-from .adjoints import Adjoint, Adjoints, add_to_stack, fit, zero_stack, zeros
+from .adjoints import Adjoint, Adjoints, add_to_stack, fit, zeros
 from .dce import sweep_block
 from .expr import Expr
 from .residuals import Plan, Uses, plan_residuals
@@ -121,8 +121,7 @@ class TaggingBuilder(Builder):
         self.tags: dict[Value, Any] = {}
 
     def append(self, node: Node) -> None:
-        if node.results:
-            self.tags[node.results[0]] = self.position
+        self.tags.update((r, self.position) for r in node.results)
         super().append(node)
 
     def uses(self, block: Block, structure: Structure) -> Uses:
@@ -301,8 +300,7 @@ class Sweep(ControlSweep):
         adjoint = self.adjoints.take(self.structure.root[s])
         if adjoint is not None:
             return adjoint.value
-        assert isinstance(s.type, Stack)
-        return zero_stack(self.b, s.type, None if s.type.tape else self.source.look(s))
+        return self.zero_stack(s)
 
     def put_stack(self, s: Value, value: Value) -> None:
         self.adjoints.put(self.structure.root[s], value, True)

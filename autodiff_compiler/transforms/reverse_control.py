@@ -48,11 +48,11 @@ class ControlSweep:
         params = [self.adjoint_param(v) for v in init]
         extra_params = [b.param(v.type, v.name, b.dims.get(v)) for v in extra]
         self.adjoints = Adjoints(b)
+        self.source.begin_loop(node, counter, extra_params)
         for c, p in zip(captured, params[len(slots) :]):
             self.adjoints.put(c, p, True)
         for k, p in zip(slots, params):
             self.adjoints.contribute(self.structure.root[slot_yields(node)[k]], p, True)
-        self.source.begin_loop(node, counter, extra_params)
         self.block(body)
         yields = [self.outgoing(slot_params(node)[k], p) for k, p in zip(slots, params)]
         yields += [self.outgoing(c, p) for c, p in zip(captured, params[len(slots) :])]
@@ -89,8 +89,13 @@ class ControlSweep:
         if adjoint is not None:
             return self.own(adjoint)
         if isinstance(v.type, Stack):
-            return zero_stack(self.b, v.type, None if v.type.tape else self.source.look(v))
+            return self.zero_stack(v)
         return zeros(self.b, (like or v).type, self.source.sizes(v), name)
+
+    def zero_stack(self, v: Value) -> Value:
+        assert isinstance(v.type, Stack)
+        count = self.structure.lengths.get(v)
+        return zero_stack(self.b, v.type, None if count is None else self.source.look(count))
 
     def outgoing(self, v: Value, slot: Value) -> Value:
         """What a slot hands to the trip before: the adjoint of its parameter, of the slot's type."""
@@ -98,7 +103,7 @@ class ControlSweep:
         if adjoint is not None:
             return self.own(adjoint)
         if isinstance(v.type, Stack):
-            return zero_stack(self.b, v.type, None if v.type.tape else self.source.look(v))
+            return self.zero_stack(v)
         return zeros(self.b, slot.type, self.b.dims.get(slot, ()), slot.name)
 
     def backwards(self, node: Node) -> tuple[Sequence[Value], str]:
@@ -148,6 +153,7 @@ class ControlSweep:
         for k, arm in enumerate(node.blocks):
             b.open()
             self.adjoints = Adjoints(b)
+            self.source.begin_arm(node, k)
             for c, value in held.items():
                 if value is not None:
                     self.adjoints.put(c, value, True)
@@ -159,7 +165,6 @@ class ControlSweep:
                         value = fit(b, value, y.type, self.source.sizes(y))
                     owned = adjoint.owned or value is not adjoint.value
                     self.adjoints.contribute(self.structure.root[y], value, owned)
-            self.source.begin_arm(node, k)
             self.block(arm)
             yields = [self.held_back(c) for c in captured]
             yields += self.source.end_arm(node, k)

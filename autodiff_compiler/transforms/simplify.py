@@ -7,7 +7,8 @@ from typing import Any
 
 from ..ir.build import Rewriter
 from ..ir.graph import (
-    CONST, COND, FOR, WHILE, Block, Function, Node, Value, carried_init, slot_params, slot_yields,
+    CONST, COND, FOR, WHILE, Block, Function, Node, Value, carried_init, consumed_slots,
+    slot_params, slot_yields,
 )  # fmt: skip
 from ..ir.types import BOOL, I64, Scalar
 from ..ops import TABLE
@@ -15,7 +16,7 @@ from .dce import eliminate_dead_code
 
 _FOLDABLE = {
     TABLE[name]
-    for name in ("iadd", "isub", "imul", "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or")
+    for name in ("iadd", "isub", "imul", "sign", "floordiv", "mod", "select", "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or")
 }
 _MUL, _DIV, _IADD, _ISUB, _IMUL = (TABLE[n] for n in ("mul", "div", "iadd", "isub", "imul"))
 _NOT, _AND, _OR, _PYINT, _SELECT = (TABLE[n] for n in ("not", "and", "or", "pyint", "select"))
@@ -30,10 +31,17 @@ class _Simplify(Rewriter):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[dict[Any, tuple[Value, ...]]] = [{}]
+        self.eaten: set[Value] = set()
+
+    def run(self, function: Function) -> Function:
+        _note_eaten(function.block, self.eaten)
+        return super().run(function)
 
     def node(self, node: Node) -> None:
         if node.op is FOR or node.op is WHILE:
-            fixed = [k for k, (p, y) in enumerate(zip(slot_params(node), slot_yields(node))) if p is y]
+            # What is written later has to be told from its initial value, which may still be read.
+            slots = zip(slot_params(node), slot_yields(node), node.results)
+            fixed = [k for k, (p, y, r) in enumerate(slots) if p is y and r not in self.eaten]
             if fixed:
                 node = self.without_fixed(node, fixed)
             super().node(node)
@@ -109,12 +117,17 @@ class _Simplify(Rewriter):
         scalar = bool(node.results) and isinstance(node.results[0].type, Scalar)
         if not scalar or node.op is CONST:
             return None
-        if node.op in _FOLDABLE and None not in known and operands[0].type.dtype in (I64, BOOL):
+        if node.op in _FOLDABLE and None not in known and not self.risky(node, operands, known):
             value = node.op.evaluate(node.attrs, *known)
             if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
                 return None
             return self.b.const(value, node.result.type.dtype)
         return self.identity(node, operands, known)
+
+    def risky(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> bool:
+        """Floats are left to the run; so is a division by zero."""
+        floats = any(v.type.dtype not in (I64, BOOL) for v in operands)
+        return floats or node.op.name in ("floordiv", "mod") and known[1] == 0
 
     def identity(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> Value | None:
         op = node.op
@@ -135,6 +148,17 @@ class _Simplify(Rewriter):
                 if known[a] is not None:
                     return operands[b if known[a] == (op is _AND) else a]
         return None
+
+
+def _note_eaten(block: Block, eaten: set[Value]) -> None:
+    """Adds the values that the block consumes."""
+    for node in block.nodes:
+        for inner in node.blocks:
+            _note_eaten(inner, eaten)
+        if node.op.consumes is not None:
+            eaten.add(node.operands[node.op.consumes])
+        elif node.op is FOR or node.op is WHILE:
+            eaten.update(carried_init(node)[k] for k in consumed_slots(node, eaten))
 
 
 def constants_of(rewriter: Rewriter) -> dict[Value, Any]:

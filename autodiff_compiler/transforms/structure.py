@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..ir.build import KnownDim, Rewriter
 from ..ir.graph import (
-    COND, FOR, WHILE, Block, Function, Node, Value, body_of, carried_init, free_values, slot_params,
-    slot_yields,
+    COND, FOR, WHILE, Block, Function, Node, Value, body_of, carried_init, consumed_slots, free_values,
+    slot_params, slot_yields,
 )  # fmt: skip
-from ..ir.types import I64, Scalar
+from ..ir.types import I64, Scalar, Stack
+from ..ops.stack import length
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -20,11 +22,35 @@ class Place:
     index: int
 
 
+class _Named(Rewriter):
+    """Copies a function so that the dims of its arrays and the lengths of its lists are values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lengths: dict[Value, Value] = {}
+
+    def node(self, node: Node) -> None:
+        super().node(node)
+        self.name_lengths(self.env[r] for r in node.results)
+
+    def block(self, block: Block, params: Sequence[Value]) -> Block:
+        self.b.open()
+        self.name_lengths(params)
+        self.nodes(block.nodes)
+        return self.b.close(params, [self.env[v] for v in block.results])
+
+    def name_lengths(self, values: Iterable[Value]) -> None:
+        for v in values:
+            if isinstance(v.type, Stack) and not v.type.tape and v not in self.lengths:
+                self.lengths[v] = self.b.emit(length, v)
+
+
 class Structure:
     """Facts of one function, read off once.
 
     function  the function, its dims named
     dims      the dims of each array
+    lengths   the length of each growing list
     place     where a value is defined
     root      what a value is a version of, within the blocks that its chain of stores runs through
     eaters    the nodes that consume a value (one; or one in each arm of a branch)
@@ -33,8 +59,9 @@ class Structure:
     """
 
     def __init__(self, function: Function):
-        named = Rewriter()
+        named = _Named()
         self.function = named.run(function)
+        self.lengths = named.lengths
         self.top = self.function.block
         self.dims: dict[Value, tuple[KnownDim, ...]] = named.b.dims
         self.place: dict[Value, Place] = {}
@@ -79,10 +106,9 @@ class Structure:
         if node.op.consumes is not None:
             self.eaters.setdefault(node.operands[node.op.consumes], []).append(node)
         if node.op is FOR or node.op is WHILE:
-            for k, (init, p) in enumerate(zip(carried_init(node), slot_params(node))):
-                self.slot_of[p] = (node, k)
-                if p in self.eaters:
-                    self.eaters.setdefault(init, []).append(node)
+            self.slot_of.update((p, (node, k)) for k, p in enumerate(slot_params(node)))
+            for k in sorted(consumed_slots(node, self.eaters)):
+                self.eaters.setdefault(carried_init(node)[k], []).append(node)
             if node.op is WHILE or node.attrs.get("stops"):
                 trips = Value(Scalar(I64), "trips")
                 self._define(trips, self.node_place[node])
@@ -115,8 +141,9 @@ class Structure:
         params = slot_params(node)
         kin = {self.kin(p) for p in params}
         for k, (y, p) in enumerate(zip(slot_yields(node), params)):
-            if self.kin(y) in kin and p in self.eaters:
-                self._join(p, carried_init(node)[k])
+            init = carried_init(node)[k]
+            if self.kin(y) in kin and node in self.eaters.get(init, ()):
+                self._join(p, init)
         for k, (y, p) in enumerate(zip(slot_yields(node), params)):
             if self.kin(y) is self.kin(p) or self.kin(y) in {self.kin(q) for q in params}:
                 self._join(node.results[k], y)
@@ -129,6 +156,14 @@ class Structure:
         while place.block is not block:
             place = self.node_place[self.parent[place.block]]
         return place.index
+
+    def within(self, node: Node, block: Block) -> bool:
+        """Does the block stand inside the node?"""
+        while block in self.parent:
+            if block in node.blocks:
+                return True
+            block = self.node_place[self.parent[block]].block
+        return False
 
     def captured(self, node: Node) -> list[Value]:
         """The values of enclosing blocks that a control node's blocks read (not its operands)."""

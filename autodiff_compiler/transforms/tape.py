@@ -276,33 +276,48 @@ class TapeSource:
             return self.version(v)
         if self.s.is_top(v):
             return self.forward.env[v]
-        context = self.context_of(v)
-        if v not in context.found:
-            with self.b.at(context.depth):
-                context.found[v] = self.provide(v)
+        for context in self.contexts[self.home(v) :]:
+            if v in context.found:
+                return context.found[v]
+        context = self.contexts[self.level(v)]
+        with self.b.at(context.depth):
+            context.found[v] = self.provide(v, context)
         return context.found[v]
 
-    def context_of(self, v: Value) -> _Context:
+    def home(self, v: Value) -> int:
+        """Which of the contexts is the block that defines `v`."""
         block = self.s.place[v].block
-        return next(c for c in reversed(self.contexts) if c.block is block)
+        return next(k for k in reversed(range(len(self.contexts))) if self.contexts[k].block is block)
 
-    def provide(self, v: Value) -> Value:
+    def level(self, v: Value) -> int:
+        """The outermost context in which `v` can be had: where it is defined, unless it is done
+        again from an array that is only in an arm back at the version that it takes."""
+        if v in self.plan.versions:
+            root = self.s.root[v]
+            for k in reversed(range(len(self.contexts))):
+                if root in self.contexts[k].arrays:
+                    return k
+        home = self.home(v)
+        if home and v in self.plan.recomputed and v not in self.plan.saved:
+            return max([home, *map(self.level, self.s.producer[v].operands)])
+        return home
+
+    def provide(self, v: Value, context: _Context) -> Value:
         node = self.s.producer.get(v)
         if v in self.plan.saved:
             return self.popped(v, v.name, self.sizes(v))
         if node is not None and node.op is CONST:
             return self.b.const(node.attrs["value"], node.attrs["dtype"])
         if v in self.plan.recomputed and node is not None:
-            return self.again(node, v)
+            return self.again(node, v, context)
         # Asked for, but dead: whatever reads it is removed, or the checker says so.
         return self.b.emit(TABLE["undefined"], type=v.type)
 
-    def again(self, node: Node, v: Value) -> Value:
+    def again(self, node: Node, v: Value, context: _Context) -> Value:
         op = TABLE["wrap"] if node.op is TABLE["index"] else node.op
         out = self.b.emit(op, *map(self.look, node.operands), name=v.name, **node.attrs)
         if not isinstance(out, tuple):
             return out
-        context = self.context_of(v)
         for r, x in zip(node.results, out):
             context.found.setdefault(r, x)
         return out[node.results.index(v)]
@@ -325,7 +340,7 @@ class TapeSource:
                 if current is v:
                     return value
                 break
-        home = next(c for c in reversed(self.contexts) if c.block is self.s.place[v].block)
+        home = self.contexts[self.home(v)]
         with self.b.at(home.depth):
             value = self.fetch(v)
         home.arrays[root] = (value, v)
@@ -371,13 +386,16 @@ class TapeSource:
         return self.forward.keys_in.get(node, [])
 
     def enter_loop(self, node: Node) -> list[Value]:
-        init = []
-        for k in self.carried(node):
-            value = self.version(node.results[k])
-            if node.results[k] in self.plan.kept_results:
-                value = self.b.emit(copy, value, name=value.name)
-            init.append(value)
+        init = [self.writable(node.results[k]) for k in self.carried(node)]
         return init + [self.stacks[key] for key in self.keys(node)]
+
+    def writable(self, v: Value) -> Value:
+        """The version, free to be written: what the gradient also returns is copied."""
+        value = self.version(v)
+        if v in self.plan.kept_results:
+            value = self.b.emit(copy, value, name=value.name)
+            self.settle(self.s.root[v], value, v)
+        return value
 
     def begin_loop(self, node: Node, counter: Value, params: Sequence[Value]) -> None:
         block = node.blocks[-1]
@@ -422,7 +440,7 @@ class TapeSource:
 
     def enter_branch(self, node: Node) -> None:
         for k in self.carried(node):
-            self.version(node.results[k])
+            self.writable(node.results[k])
         self._before.append(dict(self.stacks))
 
     def begin_arm(self, node: Node, arm: int) -> None:
@@ -443,17 +461,15 @@ class TapeSource:
 
     def given_back(self, node: Node) -> list[Value]:
         """The outer versions that the branch consumes and its reverse restores."""
-        out: dict[Value, None] = {}
-        for k in self.carried(node):
-            for block in node.blocks:
-                root = self.s.root[block.results[k]]
-                for v, eaters in self.s.eaters.items():
-                    outside = self.s.place[v].block is self.s.node_place[node].block
-                    if outside and self.s.root[v] is root and any(
-                        self.s.node_place[e].block in node.blocks for e in eaters
-                    ):
-                        out[v] = None
-        return list(out)
+        lost = (*self.plan.copies, *self.plan.saved)
+        return [
+            v
+            for v, eaters in self.s.eaters.items()
+            if v in self.plan.versions
+            and v not in lost
+            and not self.s.within(node, self.s.place[v].block)
+            and any(self.s.within(node, self.s.node_place[e].block) for e in eaters)
+        ]
 
     def leave_branch(self, node: Node, results: Sequence[Value]) -> None:
         self._before.pop()

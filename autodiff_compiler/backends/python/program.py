@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ...ir.build import Builder, KnownDim
 from ...ir.graph import COND, CONST, FOR, WHILE, Block, Function, Node, Value
 from ...ir.graph import carried_init, slot_params, slot_yields
+from ...ir.types import Scalar
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -179,6 +180,9 @@ class Needed:
             self._work.append(node.operands[0])
         else:
             self._work += self._reads(node)
+            if node.op.consumes is not None:
+                # It is there whether or not it is read: the same object under its next name.
+                self.values.add(node.results[0])
 
     def slots(self, node: Node) -> list[Slot]:
         return [s for s in self.program.slots[node] if s.param in self.values]
@@ -211,6 +215,6 @@ def spelling(node: Node, attribute: Mapping[str, str] | str | None) -> str | Non
     if attribute is None or isinstance(attribute, str):
         return attribute
     letter = dtype_class(node.results[0].type.dtype)
-    scalar = not hasattr(node.results[0].type, "dims") or type(node.results[0].type).__name__ == "Scalar"
+    scalar = isinstance(node.results[0].type, Scalar)
     keys = (f"scalar {letter}", "scalar", letter, "array") if scalar else (letter, "array")
     return next((attribute[key] for key in keys if key in attribute), None)

@@ -3,7 +3,7 @@
 In the IR every array is a value; in NumPy a slice, a transpose or a reshape is a window on another
 array's memory, and a list holds its elements by reference. A `cell` stands for the memory behind a
 value: an array has one, a stack two (the list itself, and its elements). The versions of an array
-that is updated in place share one cell. The relation "may share" is kept per pair of cells, because
+or a list that is updated in place share one cell. The relation "may share" is kept per pair of cells, because
 two slots that swap their arrays have the same possible arrays and yet never the same one at once.
 """
 
@@ -91,9 +91,6 @@ class Sharing:
             self.cells[value] = tuple(self._cell(value) for _ in range(count))
         return self.cells[value]
 
-    def _of(self, value: Value) -> tuple[int, ...]:
-        return self.cells[self.program.of(value)]
-
     def _link(self, cell: int, others: int) -> None:
         new = others & ~self.mask[cell]
         if not new:
@@ -123,14 +120,11 @@ class Sharing:
     def _simple(self, node: Node) -> None:
         name = node.op.name
         if node.op.consumes is not None:
-            kept = self._of(node.operands[node.op.consumes])
-            self.cells[node.results[0]] = kept
-            if name in ("push", "poke"):
-                for cell in self._of(node.operands[1]):
-                    self._link(kept[1], self.mask[cell])
-            for extra in node.results[1:]:  # what is popped
-                for cell in self._own(extra):
-                    self._link(cell, self.mask[kept[1]])
+            kept = self._own(node.operands[node.op.consumes])
+            if len(kept) == 2:
+                self._grown(node, kept)
+            else:
+                self.cells[node.results[0]] = kept
             return
         for result in node.results:
             self._own(result)
@@ -138,15 +132,30 @@ class Sharing:
             return
         cells = self.cells[node.results[0]]
         if name == "from_array":
-            self._link(cells[1], self.mask[self._of(node.operands[0])[0]])
+            self._link(cells[1], self.mask[self._own(node.operands[0])[0]])
         elif name == "peek":
-            self._link(cells[0], self.mask[self._of(node.operands[0])[1]])
+            self._link(cells[0], self.mask[self._own(node.operands[0])[1]])
         elif name == "copy" and len(cells) == 2:
-            self._link(cells[1], self.mask[self._of(node.operands[0])[1]])
+            self._link(cells[1], self.mask[self._own(node.operands[0])[1]])
         elif is_window(node):
-            self._link(cells[0], self.mask[self._of(node.operands[0])[0]])
+            self._link(cells[0], self.mask[self._own(node.operands[0])[0]])
             if name == "broadcast_to":
                 self._stretched(node.results[0])
+
+    def _grown(self, node: Node, old: tuple[int, ...]) -> None:
+        """The same list, holding other elements than before: those have a cell per version."""
+        result = node.results[0]
+        if result not in self.cells:
+            self.cells[result] = (old[0], self._cell(result))
+        elements = self.cells[result][1]
+        # The old version is not read any more.
+        self._link(elements, self.mask[old[1]] & ~(1 << old[1]))
+        if node.op.name in ("push", "poke"):
+            for cell in self._own(node.operands[1]):
+                self._link(elements, self.mask[cell])
+        for extra in node.results[1:]:  # what is popped
+            for cell in self._own(extra):
+                self._link(cell, self.mask[old[1]] & ~(1 << old[1]) | 1 << elements)
 
     def _stretched(self, value: Value) -> None:
         """NumPy lets nobody write to a stretched array: as if its memory were the caller's."""
@@ -159,10 +168,10 @@ class Sharing:
         slots = self.program.slots[node]
         params = [self._own(s.param) for s in slots]
         first = self._first.setdefault(node, min((c for p in params for c in p), default=len(self.mask)))
-        self._flow(params, [self._of(s.init) for s in slots], first)
+        self._flow(params, [self._own(s.init) for s in slots], first)
         for block in node.blocks:
             self._block(block)
-        self._flow(params, [self._of(s.again) for s in slots], first)
+        self._flow(params, [self._own(s.again) for s in slots], first)
 
     def _cond(self, node: Node) -> None:
         first = self._first.setdefault(node, len(self.mask))
@@ -170,7 +179,7 @@ class Sharing:
             self._block(block)
         results = [self._own(r) for r in node.results]
         for block in node.blocks:
-            self._flow(results, [self._of(y) for y in block.results], first)
+            self._flow(results, [self._own(y) for y in block.results], first)
 
     def _flow(
         self, targets: Sequence[tuple[int, ...]], sources: Sequence[tuple[int, ...]], first: int

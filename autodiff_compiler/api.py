@@ -1,0 +1,350 @@
+"""What users call: grad, value_and_grad, vjp, compile, stop_gradient."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .signature import Request, Spec, TreeSpec, describe, leaf_specs
+
+if TYPE_CHECKING:
+    from .kernel import Kernel, Program
+    from .runtime.plan import Plan
+
+__all__ = ["grad", "value_and_grad", "vjp", "compile", "stop_gradient"]
+
+Argnums = int | str | Sequence[int | str]
+
+
+# The compiler itself is imported when something is compiled, the launcher when something is
+# decorated: `import autodiff_compiler` costs little more than `import numpy`.
+def _compiler() -> Any:
+    from . import kernel
+
+    return kernel
+
+
+def _dispatcher(
+    f: Callable[..., Any], miss: Callable[..., Any], backend: str, **options: Any
+) -> Any:
+    from .runtime.compiler import find_compiler
+    from .runtime.launcher import make_dispatcher
+
+    prefer_c = backend != "python" and find_compiler() is not None
+    return make_dispatcher(f, miss, prefer_c=prefer_c, **options)
+
+
+class Transformed:
+    """A function made by `grad`, `value_and_grad` or `compile`; called like the function it is of.
+
+    Attributes: `primal` (the undecorated function), `transform` (which of the three), `argnums`
+    (positions), `has_aux`, `backend`.
+    """
+
+    primal: Callable[..., Any]
+    transform: str
+    argnums: int | tuple[int, ...]
+    has_aux: bool
+    backend: str
+    _kernels: "_Kernels"
+
+    def specialize(self, *args: Any, **kwargs: Any) -> "Kernel":
+        """The kernel that a call with arguments of these types runs, compiled if need be.
+
+        Raises what the call itself would raise on compilation.
+        """
+        return self._kernels.of(self.bind(*args, **kwargs))  # type: ignore[attr-defined]
+
+    @property
+    def __autodiff__(self) -> dict[str, Any]:
+        request = self._kernels.request
+        return {
+            "kind": request.kind, "function": self.primal, "argnums": self.argnums,
+            "has_aux": self.has_aux, "request": request,
+        }  # fmt: skip
+
+
+class _Kernels:
+    """The specialisations of one function, by the types of its arguments."""
+
+    def __init__(self, function: Callable[..., Any], request: Request, backend: str):
+        self.function = function
+        self.request = request
+        self.backend = backend
+        self.known: dict[tuple[Spec, ...], list["Kernel"]] = {}
+        self.lock = threading.Lock()
+
+    def of(self, args: Sequence[Any]) -> "Kernel":
+        """The kernel for these arguments: one whose guards still hold, or a new one."""
+        specs = tuple(map(describe, args))
+        with self.lock:
+            for kernel in self.known.get(specs, ()):
+                if _still_holds(kernel.plan):
+                    return kernel
+        backend = _compiler().resolve_backend(self.backend)
+        kernel = _compiler().build(self.function, self.request, specs, backend)
+        with self.lock:
+            self.known.setdefault(specs, []).insert(0, kernel)
+            del self.known[specs][8:]
+        return kernel
+
+    def plan(self, args: Sequence[Any]) -> "Plan":
+        return self.of(args).plan
+
+
+def _still_holds(plan: "Plan") -> bool:
+    from .runtime.plan import MISSING, guard_holds, read_source
+
+    if not all(map(guard_holds, plan.guards)):
+        return False
+    for capture in plan.captures:
+        value = read_source(capture.source)
+        if value is MISSING:
+            return False
+        try:
+            if describe(value) != capture.spec:
+                return False
+        except TypeError:
+            return False
+    return True
+
+
+def _transformed(f: Callable[..., Any], request: Request, argnums: Any, backend: str) -> Any:
+    kernels = _Kernels(f, request, backend)
+    made = _dispatcher(f, kernels.plan, backend, mixin=Transformed)
+    made.primal = f
+    made.transform = request.kind
+    made.argnums = argnums
+    made.has_aux = request.has_aux
+    made.backend = backend
+    made._kernels = kernels
+    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+        if hasattr(f, name):
+            setattr(made, name, getattr(f, name))
+    made.__wrapped__ = f
+    made.__signature__ = inspect.signature(f, follow_wrapped=False)
+    return made
+
+
+def _positions(f: Callable[..., Any], argnums: Argnums) -> int | tuple[int, ...]:
+    """`argnums` as positions. Raises TypeError or ValueError for what names no parameter."""
+    parameters = list(inspect.signature(f, follow_wrapped=False).parameters.values())
+
+    def position(a: int | str) -> int:
+        names = [p.name for p in parameters]
+        if isinstance(a, str):
+            if a not in names:
+                raise ValueError(f"{f.__name__}() has no parameter {a!r}; it has {', '.join(names)}")
+            a = names.index(a)
+        if isinstance(a, bool) or not isinstance(a, (int, np.integer)):
+            raise TypeError(f"argnums are parameter names or positions, not {a!r}")
+        if not -len(names) <= a < len(names):
+            raise ValueError(f"{f.__name__}() has {len(names)} parameters; argnums {a} is none")
+        a = int(a) % len(names)
+        if parameters[a].kind in (parameters[a].VAR_KEYWORD, parameters[a].VAR_POSITIONAL):
+            raise ValueError(f"parameter {names[a]!r} collects arguments; name one that does not")
+        return a
+
+    if isinstance(argnums, (int, str, np.integer)):
+        return position(argnums)
+    out = tuple(position(a) for a in argnums)
+    if not out or len(set(out)) != len(out):
+        raise ValueError("argnums names at least one parameter, and none twice")
+    return out
+
+
+def _derivative(
+    kind: str, f: Callable[..., Any] | None, argnums: Argnums, backend: str, has_aux: bool
+) -> Any:
+    if f is None:
+        return lambda g: _derivative(kind, g, argnums, backend, has_aux)
+    if not callable(f):
+        raise TypeError(f"{kind} takes a function, not {type(f).__name__}")
+    _known_backend(backend)
+    positions = _positions(f, argnums)
+    single = isinstance(positions, int)
+    wrt = (positions,) if isinstance(positions, int) else positions
+    return _transformed(f, Request(kind, wrt, single, bool(has_aux)), positions, backend)
+
+
+def _known_backend(backend: str) -> None:
+    if backend not in ("auto", "c", "python"):
+        raise ValueError(f'backend is "auto", "c" or "python", not {backend!r}')
+
+
+def grad(
+    f: Callable[..., Any] | None = None, argnums: Argnums = 0, *, backend: str = "auto",
+    has_aux: bool = False,
+) -> Any:  # fmt: skip
+    """The gradient of a function that returns a scalar float.
+
+    f        the function; left out when used as a decorator with options
+    argnums  what to differentiate by: a position or a name, or a tuple of them
+    backend  "auto" (C if a compiler is found, else Python), "c" or "python"
+    has_aux  the function returns a pair (value, aux); the gradient function then returns
+             (gradient, aux)
+
+    Returns a function of the same arguments. It gives one gradient for one argnum, a tuple for a
+    tuple. A float has a float for a gradient, an array an array of its shape and dtype, a tuple,
+    list or dict the same container. The arguments are never changed.
+
+    Raises, when called: UnsupportedError for what cannot be differentiated correctly, TypeError for
+    an argument that is no float, and whatever the function itself raises.
+    """
+    return _derivative("grad", f, argnums, backend, has_aux)
+
+
+def value_and_grad(
+    f: Callable[..., Any] | None = None, argnums: Argnums = 0, *, backend: str = "auto",
+    has_aux: bool = False,
+) -> Any:  # fmt: skip
+    """Like `grad`, but the function made returns `(value, gradient)`, in one run of both sweeps.
+
+    With `has_aux` it returns `((value, aux), gradient)`.
+    """
+    return _derivative("value_and_grad", f, argnums, backend, has_aux)
+
+
+def compile(f: Callable[..., Any] | None = None, *, backend: str = "auto") -> Any:
+    """The function itself, compiled: the same results, the same writes into its arguments."""
+    if f is None:
+        return lambda g: compile(g, backend=backend)
+    if not callable(f):
+        raise TypeError(f"compile takes a function, not {type(f).__name__}")
+    _known_backend(backend)
+    return _transformed(f, Request("compile"), (), backend)
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` itself, as a constant: no derivative passes through it. Takes numbers and arrays."""
+    return x
+
+
+# --- vjp ----------------------------------------------------------------------------------------
+
+
+def vjp(
+    f: Callable[..., Any], *primals: Any, backend: str = "auto", has_aux: bool = False
+) -> tuple[Any, ...]:
+    """The value of `f` at `primals`, and the function that pulls a cotangent of it back.
+
+    Returns `(value, pullback)`, with `has_aux` `(value, pullback, aux)`. `pullback(cotangent)` takes
+    what has the structure, shapes and dtypes of the value (numbers for integers in it are ignored)
+    and returns a tuple with one cotangent per primal, None for what holds no floats. The primals are
+    copied, so that later changes to them do not matter; the pullback runs both sweeps.
+
+    Raises what calling `f` raises; UnsupportedError; ValueError if a cotangent has the wrong shape.
+    """
+    if not callable(f):
+        raise TypeError(f"vjp takes a function, not {type(f).__name__}")
+    _known_backend(backend)
+    machine = _machine(f, backend, has_aux)
+    kept = _copied(primals)
+    value = machine.value(*_copied(primals))
+    aux = ()
+    if has_aux:
+        if not isinstance(value, tuple) or len(value) != 2:
+            raise TypeError("with has_aux=True the function returns a pair (value, aux)")
+        value, aux = value[0], (value[1],)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        return machine.pull(kept, tuple(_conform(cotangent, value)))
+
+    return (value, pullback, *aux)
+
+
+class _VjpMachine:
+    """The kernels behind `vjp` of one function, kept while the function lives."""
+
+    def __init__(self, f: Callable[..., Any], backend: str, has_aux: bool):
+        self.f = weakref.ref(f)
+        self.backend = backend
+        self.has_aux = has_aux
+        self.value = compile(f, backend=backend)
+
+        def pull(primals: tuple[Any, ...], cotangents: tuple[Any, ...]) -> None: ...
+
+        def replay(primals: tuple[Any, ...], cotangents: tuple[Any, ...]) -> Any:
+            return f(*primals)
+
+        self.pull = _dispatcher(pull, self.plan, backend, replay=replay)
+
+    def plan(self, args: Sequence[Any]) -> "Plan":
+        primals, cotangents = args
+        spec = describe(primals)
+        assert isinstance(spec, TreeSpec)
+        f = self.f()
+        assert f is not None
+        wrt = tuple(k for k, s in enumerate(spec.items) if _has_float(s))
+        request = Request("vjp", wrt, False, self.has_aux)
+        backend = _compiler().resolve_backend(self.backend)
+        kernel = _compiler().build(f, request, spec.items, backend)
+        kernel.program = _pullback_program(kernel.program, spec, describe(cotangents))
+        return kernel.plan
+
+
+def _pullback_program(program: "Program", primals: TreeSpec, cotangents: Spec) -> "Program":
+    """Parameters in the order of the call: primals, cotangents, then what is captured."""
+    count = len(program.function.params)
+    own = sum(1 for _ in leaf_specs(primals))
+    seeds = sum(1 for _ in leaf_specs(cotangents))
+    order = [*range(own), *range(count - seeds, count), *range(own, count - seeds)]
+    function = _compiler().move_params(program.function, order)
+    return replace(program, function=function, params=(primals, cotangents))
+
+
+_machines: "weakref.WeakKeyDictionary[Any, dict[Any, _VjpMachine]]" = weakref.WeakKeyDictionary()
+
+
+def _machine(f: Callable[..., Any], backend: str, has_aux: bool) -> _VjpMachine:
+    try:
+        known = _machines.setdefault(f, {})
+    except TypeError:
+        return _VjpMachine(f, backend, has_aux)
+    if (backend, has_aux) not in known:
+        known[backend, has_aux] = _VjpMachine(f, backend, has_aux)
+    return known[backend, has_aux]
+
+
+def _has_float(spec: Spec) -> bool:
+    return any(leaf.dtype in ("f64", "f32") for leaf in leaf_specs(spec))
+
+
+def _copied(tree: Any) -> Any:
+    if isinstance(tree, np.ndarray):
+        return tree.copy()
+    if type(tree) in (tuple, list):
+        return type(tree)(map(_copied, tree))
+    if type(tree) is dict:
+        return {k: _copied(v) for k, v in tree.items()}
+    return tree
+
+
+def _conform(cotangent: Any, value: Any) -> Iterator[Any]:
+    """The cotangents of the floats in `value`, each of its shape and dtype."""
+    if type(value) in (tuple, list):
+        if type(cotangent) not in (tuple, list) or len(cotangent) != len(value):
+            raise ValueError(f"the cotangent has the structure of the value, a {type(value).__name__}")
+        for c, v in zip(cotangent, value):
+            yield from _conform(c, v)
+    elif type(value) is dict:
+        if type(cotangent) is not dict or list(cotangent) != list(value):
+            raise ValueError(f"the cotangent is a dict with the keys {list(value)}")
+        for key, v in value.items():
+            yield from _conform(cotangent[key], v)
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        array = np.asarray(cotangent, dtype=value.dtype)
+        if array.shape != value.shape:
+            raise ValueError(f"the cotangent has shape {array.shape}, the value {value.shape}")
+        yield np.ascontiguousarray(array).reshape(value.shape)
+    elif isinstance(value, (float, np.floating)):
+        if np.ndim(cotangent) != 0:
+            raise ValueError("the cotangent of a number is a number")
+        yield type(value)(cotangent)
+

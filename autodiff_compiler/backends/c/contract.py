@@ -1,0 +1,130 @@
+"""Matrix products in plain loops. Transposed and sliced operands are read by strides, never copied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir.graph import Node, Value
+from ...ir.types import F32, F64, FLOATS, Scalar
+from ...ops.index import parts
+from ..text import Text
+from .nests import Nests
+from .spell import LOCAL, ZERO, literal, plus, times
+
+__all__ = ["Contractions"]
+
+
+@dataclass(slots=True)
+class Strided:
+    """An array as a pointer variable, an offset and a stride for each axis."""
+
+    name: str
+    offset: Text
+    strides: list[Text]
+
+    def at(self, *index: Text) -> Text:
+        place = self.offset
+        for i, s in zip(index, self.strides):
+            place = plus(place, times(i, s))
+        return Text(f"{self.name}[{place}]")
+
+
+class Contractions(Nests):
+    def matmul(self, node: Node) -> None:
+        a, b = (self.strided(x) for x in node.operands)
+        a_shape, b_shape = (self.shape(x) for x in node.operands)
+        inner, result = a_shape[-1], node.result
+        if isinstance(result.type, Scalar):
+            name = self.fresh(result)
+            self._dot(name, result.type.dtype, a, b, [], [], inner)
+            self.env[result] = Text(name)
+            return
+        target, shape = self.name_of(result), self.shape(result)
+        if len(a_shape) == 1:  # a row by a matrix is its transpose by the row
+            self._matrix_vector(target, result.type.dtype, self._turned(b), a, b_shape[1], inner)
+        elif len(b_shape) == 1:
+            self._matrix_vector(target, result.type.dtype, a, b, a_shape[0], inner)
+        else:
+            self._matrix_matrix(target, result.type.dtype, a, b, shape, inner)
+
+    def strided(self, v: Value) -> Strided:
+        if v not in self.fusion.inlined or v in self.temporaries:
+            shape = self.shape(v)
+            strides = [self.count(shape[k + 1 :]) for k in range(len(shape))]
+            return Strided(self.name_of(v), ZERO, strides)
+        node = self.made[v]
+        base = self.strided(node.operands[0])
+        name = node.op.name
+        if name == "transpose":
+            strides = [base.strides[axis] for axis in node.attrs["perm"]]
+        elif name == "expand_dims":
+            rest = iter(base.strides)
+            strides = [ZERO if k in node.attrs["axes"] else next(rest) for k in range(v.type.rank)]
+        elif name == "squeeze":
+            strides = [s for k, s in enumerate(base.strides) if k not in node.attrs["axes"]]
+        else:
+            assert name == "load", node
+            return self._sliced(node, base)
+        return Strided(base.name, base.offset, strides)
+
+    def _sliced(self, node: Node, base: Strided) -> Strided:
+        letters = node.attrs["index"]
+        offset, strides = base.offset, []
+        for letter, p, s in zip(letters, parts(letters, node.operands[1:]), base.strides):
+            offset = plus(offset, times(self.atom(p[0]), s))
+            if letter == "s":
+                strides.append(times(self.atom(p[2]), s))
+        return Strided(base.name, offset, strides)
+
+    @staticmethod
+    def _turned(a: Strided) -> Strided:
+        return Strided(a.name, a.offset, a.strides[::-1])
+
+    def _dot(
+        self, name: str, dtype: str, a: Strided, b: Strided, row: list[Text], column: list[Text],
+        inner: Text,
+    ) -> None:  # fmt: skip
+        kind = "double" if dtype == F32 else LOCAL[dtype]
+        start = literal(0.0, F64) if dtype in FLOATS else ZERO
+        self.w.line(f"{kind} {name} = {start};")
+        with self.nest([inner], f"#pragma omp simd reduction(+:{name})") as (k,):
+            self.w.line(f"{name} += {a.at(*row, k)} * {b.at(k, *column)};")
+
+    def _matrix_vector(
+        self, target: str, dtype: str, a: Strided, x: Strided, rows: Text, inner: Text
+    ) -> None:
+        if a.strides[1].text == "1" or a.strides[0].text != "1":
+            with self.nest([rows]) as (i,):
+                name = self.names.fresh("", "t")
+                self._dot(name, dtype, a, x, [i], [], inner)
+                self.w.line(f"{target}[{i}] = {name};")
+            return
+        # The rows lie side by side: add up columns.
+        self._clear(target, dtype, rows)
+        with self.nest([inner]) as (k,):
+            factor = self.names.fresh("", "t")
+            self.w.line(f"const {LOCAL[dtype]} {factor} = {x.at(k)};")
+            with self.nest([rows], "#pragma omp simd") as (i,):
+                self.w.line(f"{target}[{i}] += {a.at(i, k)} * {factor};")
+
+    def _matrix_matrix(
+        self, target: str, dtype: str, a: Strided, b: Strided, shape: list[Text], inner: Text
+    ) -> None:
+        rows, columns = shape
+        if b.strides[1].text != "1" and b.strides[0].text == "1" and a.strides[1].text == "1":
+            with self.nest([rows, columns]) as (i, j):
+                name = self.names.fresh("", "t")
+                self._dot(name, dtype, a, b, [i], [j], inner)
+                self.w.line(f"{target}[{self.offset([i, j], shape)}] = {name};")
+            return
+        self._clear(target, dtype, self.count(shape))
+        with self.nest([rows, inner]) as (i, k):
+            factor = self.names.fresh("", "t")
+            self.w.line(f"const {LOCAL[dtype]} {factor} = {a.at(i, k)};")
+            with self.nest([columns], "#pragma omp simd") as (j,):
+                place = self.offset([i, j], shape)
+                self.w.line(f"{target}[{place}] += {factor} * {b.at(k, j)};")
+
+    def _clear(self, target: str, dtype: str, count: Text) -> None:
+        with self.nest([count], "#pragma omp simd") as (i,):
+            self.w.line(f"{target}[{i}] = {literal(0, dtype) if dtype not in FLOATS else literal(0.0, dtype)};")

@@ -1,0 +1,301 @@
+"""Loops and branches."""
+
+from __future__ import annotations
+
+from ...ir.graph import (
+    COND, FOR, Block, Node, Value, body_of, carried_init, slot_params, slot_yields,
+)  # fmt: skip
+from ...ir.types import Array, Scalar
+from ...lowering.ranges import LARGEST, SMALLEST
+from ...lowering.storage import Copy, LoopPlan
+from ..text import Text, parenthesise
+from .memory import Memory
+from .spell import LOCAL
+from .state import LoopContext
+
+__all__ = ["Control"]
+
+
+class Control(Memory):
+    def block(self, block: Block) -> None:
+        raise NotImplementedError
+
+    def control_node(self, node: Node) -> None:
+        if node.op is COND:
+            self.cond(node)
+        else:
+            self.loop(node)
+
+    # --- loops ------------------------------------------------------------------------------------
+
+    def loop(self, node: Node) -> None:
+        plan = self.storage.loops[node]
+        head = self._for_head(node) if node.op is FOR else ""
+        self._enter_slots(node, plan)
+        context = LoopContext(plan.releases)
+        mark = self.names.fresh("mark")
+        self.loops.append(context)
+        with self.w.aside() as inside:
+            self._body(node, plan, mark, head)
+        self.loops.pop()
+        if context.releases:
+            self.w.line(f"const adc_mark {mark} = adc_here(&frame);")
+        self.w.paste(inside)
+        for p, r in zip(slot_params(node), node.results):
+            if isinstance(p.type, Scalar):
+                self.env[r] = self.env[p]
+
+    def _for_head(self, node: Node) -> str:
+        """The `for (...)` of a counted loop; bounds are read once, before the loop."""
+        start, stop, step = node.operands[:3]
+        first, last = self.text(start), self.stable(stop)
+        counter = body_of(node).params[0]
+        i = self.names.fresh(counter.name, "i")
+        self.env[counter] = Text(i)
+        low, high = self.ranges.low(step), self.ranges.high(step)
+        by = self.stable(step)
+        if low >= 1 and (high == 1 or self.ranges.high(stop) + high <= LARGEST):
+            more = f"{i}++" if high == low == 1 else f"{i} += {by}"
+            return f"for (long long {i} = {first}; {i} < {last}; {more}) {{"
+        if high <= -1 and (low == -1 or self.ranges.low(stop) + low >= SMALLEST):
+            more = f"{i}--" if high == low == -1 else f"{i} += {by}"
+            return f"for (long long {i} = {first}; {i} > {last}; {more}) {{"
+        begin = self.stable(start)
+        trips, trip = self.names.fresh("trips"), self.names.fresh("trip")
+        self.w.line(f"const unsigned long long {trips} = adc_trips({begin}, {last}, {by});")
+        self._late = f"const long long {i} = {begin} + (long long){trip} * {by.at(70)};"
+        return f"for (unsigned long long {trip} = 0; {trip} < {trips}; {trip}++) {{"
+
+    _late = ""
+
+    def _enter_slots(self, node: Node, plan: LoopPlan) -> None:
+        params, init = slot_params(node), carried_init(node)
+        starts = []
+        for k, (p, i) in enumerate(zip(params, init)):
+            if isinstance(p.type, Scalar):
+                known = self.text(i)
+                if k in plan.continued and known.text in self.mutable:
+                    self._bind(node, k, known)
+                else:
+                    starts.append((k, p, known))
+                continue
+            slot = plan.slots[k]
+            if slot.init == "point":
+                self.declare(slot.buffer, self.name_of(i))
+            elif slot.init == "copy":
+                self.new_buffer(slot.buffer)
+                self.copy(Copy(slot.buffer, i))
+        for k, p, known in starts:
+            name = self.fresh(p)
+            self.mutable.add(name)
+            self.w.line(f"{LOCAL[p.type.dtype]} {name} = {known};", name)
+            self._bind(node, k, Text(name))
+        for buffer in plan.allocate:
+            self.new_buffer(buffer)
+
+    def _bind(self, node: Node, k: int, name: Text) -> None:
+        for block in node.blocks:
+            params = block.params[1:] if node.op is FOR else block.params
+            self.env[params[k]] = name
+
+    def _body(self, node: Node, plan: LoopPlan, mark: str, head: str) -> None:
+        body = body_of(node)
+        late, self._late = self._late, ""
+        if node.op is FOR:
+            self.w.line(head)
+            self.w.depth += 1
+            if late:
+                self.w.line(late)
+        else:
+            self._while_head(node)
+        self._poll(node)
+        self.block(body)
+        stop = None
+        if node.attrs.get("stops"):
+            stop = self.text(body.results[0])
+            if plan.moves or len(body.results) > 1 or self.loops[-1].releases:
+                stop = self.atom(body.results[0])
+        self._yield(node, plan)
+        if self.loops[-1].releases:
+            self.w.line(f"adc_release(&frame, {mark});")
+        if stop is not None:
+            self.w.line(f"if ({stop}) break;")
+        self.w.depth -= 1
+        self.w.line("}")
+
+    def _while_head(self, node: Node) -> None:
+        test = node.blocks[0]
+        with self.w.aside() as inside:
+            self.w.depth += 1
+            self.block(test)
+            go = self.text(test.results[0])
+            self.w.depth -= 1
+        if not inside.lines:
+            self.w.line(f"while ({go}) {{")
+            self.w.depth += 1
+            return
+        self.w.line("for (;;) {")
+        self.w.paste(inside)
+        self.w.depth += 1
+        self.w.line(f"if (!{parenthesise(go.text, go.level, 100)}) break;")
+
+    def _poll(self, node: Node) -> None:
+        """Long loops ask now and then whether to stop; innermost short ones leave it to those around."""
+        body = body_of(node)
+        nested = len(self.loops) > 1
+        inner = any(n.blocks and n.op is not COND for n in _all_nodes(body))
+        if nested and node.op is FOR and not inner and not self._has_arrays(body):
+            return
+        self.w.line(f"ADC_POLL({self._weight(body)});")
+
+    def _has_arrays(self, body: Block) -> bool:
+        return any(
+            isinstance(v.type, Array) and n.op.kind != "control" and not _scalar_store(n)
+            for n in _all_nodes(body)
+            for v in n.results
+        )
+
+    def _weight(self, body: Block) -> str:
+        """Roughly the work of one trip: operations, and the sizes of arrays where they are known."""
+        known = self.env
+        total, sizes = 0, []
+        for n in _all_nodes(body):
+            total += 1
+            if n in self.fusion.live and not _scalar_store(n):
+                for v in n.results:
+                    dims = self.dims.get(v, ())
+                    if v not in self.fusion.inlined and n.op.kind != "control" and dims:
+                        if all(isinstance(d, int) or d in known for d in dims):
+                            sizes.append(self.count(self.shape(v)).text)
+                        else:
+                            total += 64
+        distinct = list(dict.fromkeys(sizes))
+        terms = [s if sizes.count(s) == 1 else f"{sizes.count(s)} * {s}" for s in distinct]
+        return " + ".join([str(total), *terms[:4]])
+
+    def _yield(self, node: Node, plan: LoopPlan) -> None:
+        pairs = []
+        for p, y in zip(slot_params(node), slot_yields(node)):
+            if isinstance(p.type, Scalar):
+                pairs.append((self.env[p].text, self.text(y).text, LOCAL[p.type.dtype]))
+        self.assign(pairs)
+        self.copies(plan.copies)
+        self.moves(plan.moves)
+
+    # --- branches ---------------------------------------------------------------------------------
+
+    def cond(self, node: Node) -> None:
+        pred = self.text(node.operands[0])
+        if self._as_ternary(node, pred):
+            return
+        plan = self.storage.branches[node]
+        for buffer in plan.declare:
+            self.declare(buffer)
+        self._declare_lengths(node)
+        targets: dict[int, str] = {}
+        for k, r in enumerate(node.results):
+            if isinstance(r.type, Scalar):
+                targets[k] = self._scalar_target(node, k, r)
+        parts = []
+        for side, block in enumerate(node.blocks):
+            with self.w.aside() as inside:
+                self.w.depth += 1
+                self.block(block)
+                self._branch_end(node, side, targets)
+                self.w.depth -= 1
+            parts.append(inside)
+        self._write_branches(pred, parts)
+        for k, name in targets.items():
+            self.env[node.results[k]] = Text(name)
+
+    def _write_branches(self, pred: Text, parts: list) -> None:
+        then, otherwise = parts
+        if not then.lines and not otherwise.lines:
+            return
+        if not then.lines:
+            pred, then, otherwise = Text(f"!{pred.at(81)}"), otherwise, then
+        self.w.line(f"if ({pred}) {{")
+        self.w.paste(then)
+        if otherwise.lines:
+            self.w.line("} else {")
+            self.w.paste(otherwise)
+        self.w.line("}")
+
+    def _branch_end(self, node: Node, side: int, targets: dict[int, str]) -> None:
+        block, plan = node.blocks[side], self.storage.branches[node]
+        pairs = []
+        for k, name in targets.items():
+            y = block.results[k]
+            pairs.append((name, self.text(y).text, LOCAL[y.type.dtype]))
+        for k, r in enumerate(node.results):
+            for axis, d in enumerate(self.dims.get(r, ())):
+                if (r, axis) in self.lengths and not isinstance(d, int):
+                    size = self.shape(block.results[k])[axis].text
+                    pairs.append((self.lengths[r, axis].text, size, "long long"))
+        self.assign(pairs)
+        self.copies(plan.copies[side])
+        self.moves(plan.moves[side])
+
+    def _declare_lengths(self, node: Node) -> None:
+        """Dims that differ by branch are set in the branches."""
+        for r in node.results:
+            for axis, d in enumerate(self.dims.get(r, ())):
+                made = self.made.get(d) if isinstance(d, Value) else None
+                if made is not None and made.op.name == "dim" and made.operands[0] is r:
+                    name = self.names.fresh(d.name, "n")
+                    self.w.line(f"long long {name};", name)
+                    self.lengths[r, axis] = Text(name)
+
+    def _scalar_target(self, node: Node, k: int, result: Value) -> str:
+        continued = self.storage.branches[node].continued.get(k)
+        if continued is not None and continued in self.env:
+            name = self.env[continued].text
+            if name in self.mutable and name not in self._other_reads(node, k):
+                return name
+        name = self.fresh(result)
+        self.mutable.add(name)
+        self.w.line(f"{LOCAL[result.type.dtype]} {name};", name)
+        return name
+
+    def _other_reads(self, node: Node, k: int) -> set[str]:
+        """Variables that other results of the branch go on with."""
+        taken = self.storage.branches[node].continued
+        return {self.env[v].text for j, v in taken.items() if j < k and v in self.env}
+
+    def _as_ternary(self, node: Node, pred: Text) -> bool:
+        """A branch that only chooses between two expressions is one."""
+        if len(node.results) != 1 or not isinstance(node.results[0].type, Scalar):
+            return False
+        for block in node.blocks:
+            if any(n in self.fusion.live and not self._written_inline(n) for n in block.nodes):
+                return False
+        if self.storage.branches[node].continued:
+            return False
+        with self.dry_run() as lines:
+            short = all(len(self.text(block.results[0]).text) <= 60 for block in node.blocks)
+        if not short or lines.lines:
+            return False
+        texts = [self.text(block.results[0]) for block in node.blocks]
+        a, b = (parenthesise(t.text, t.level, 11) for t in texts)
+        value = Text(f"{pred.at(11)} ? {a} : {b}", 10)
+        result = node.results[0]
+        self.local(result, value)
+        return True
+
+    def _written_inline(self, node: Node) -> bool:
+        return all(r in self.fusion.inlined for r in node.results) and not node.blocks
+
+
+def _all_nodes(block: Block):
+    for node in block.nodes:
+        yield node
+        for inner in node.blocks:
+            yield from _all_nodes(inner)
+
+
+def _scalar_store(node: Node) -> bool:
+    """A store of one element: no work to speak of."""
+    index = node.attrs.get("index")
+    return node.op.consumes is not None and (index is None or "s" not in index and "a" not in index)
+
+

@@ -1,0 +1,289 @@
+"""One function of the IR as one C function: its nodes by kind, its parameters, its results."""
+
+from __future__ import annotations
+
+from ...ir.graph import CHECK, CONST, DIM, Block, Node, Value
+from ...ir.types import BOOL, F32, FLOATS, Array, Scalar
+from ...lowering.storage import Buffer, Copy
+from ..text import Text
+from .control import Control
+from .spell import ELEMENT, LOCAL, ZERO
+from .writer import Writer
+
+__all__ = ["Kernel"]
+
+_CHECKED = {"iadd": "add", "isub": "sub", "imul": "mul"}
+
+
+class Kernel(Control):
+    """`write()` gives the text of the C function; `checks` then says what each check is about."""
+
+    def write(self) -> str:
+        self._params()
+        self.block(self.function.block)
+        self._results()
+        self.w.prune()
+        return self._framed()
+
+    def words(self) -> set[str]:
+        """The names that the text uses."""
+        words = self.w.words()
+        return words | {"adc_leave"} if "frame" in words else words
+
+    # --- the function around ----------------------------------------------------------------------
+
+    def _params(self) -> None:
+        for k, p in enumerate(self.function.params):
+            if isinstance(p.type, Scalar):
+                name = self.fresh(p, "x")
+                member = "f" if p.type.dtype in FLOATS else "i"
+                cast = {F32: "(float)", "i32": "(int)"}.get(p.type.dtype, "")
+                end = " != 0" if p.type.dtype == BOOL else ""
+                self.w.line(f"const {LOCAL[p.type.dtype]} {name} = {cast}in[{k}].{member}{end};", name)
+                self.env[p] = Text(name)
+            else:
+                buffer = self.storage.where[p]
+                name = self.pointer(buffer)
+                self.w.line(f"{self.pointer_type(buffer)}{name} = in[{k}].a.data;", name)
+                for axis in range(p.type.rank):
+                    self.lengths[p, axis] = Text(f"in[{k}].a.shape[{axis}]")
+
+    def _results(self) -> None:
+        block = self.function.block
+        for k, place in self.outputs.items():
+            v = block.results[k]
+            if isinstance(v.type, Scalar):
+                member = "f" if v.type.dtype in FLOATS else "i"
+                self.w.line(f"out[{place}].{member} = {self.text(v)};")
+            elif self.storage.where[v].output != k:
+                self._copy_result(v, place)
+        self._write_back()
+
+    def _copy_result(self, v: Value, place: int) -> None:
+        name = self.names.fresh("result")
+        sizes = self.shape(v)
+        self.allocate_output(name, v, place, sizes)
+        kind = ELEMENT[v.type.dtype]
+        self.w.line(f"adc_copy({name}, {self.name_of(v)}, {self.count(sizes)}, sizeof({kind}));")
+
+    def _write_back(self) -> None:
+        """Final versions of parameters that do not stand in the parameter's memory already."""
+        copies = []
+        for k, param in self.inplace.items():
+            v = self.function.results[k]
+            buffer = self.storage.where[v]
+            if buffer.param == param and not buffer.swapped:
+                continue
+            p = self.function.params[param]
+            home = Buffer(p.type, self.dims[p], 0, written=True)
+            self.buffers[home] = name = self.names.fresh("home")
+            self.w.line(f"{ELEMENT[p.type.dtype]} *{name} = in[{param}].a.data;")
+            copies.append(Copy(home, v, careful=True))
+        self.copies(copies)
+
+    def _framed(self) -> str:
+        words = self.w.words()
+        head = Writer(1)
+        for name in ("in", "out", "call", "where"):
+            if not self._uses_parameter(name, words):
+                head.line(f"(void){name};")
+        head.line("int status = 0;")
+        if "ADC_POLL" in words:
+            head.line("long long work = 0;")
+        if "frame" in words:
+            head.line("adc_frame frame = {0, 0, 0};")
+        tail = Writer(1)
+        if words & {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL"}:
+            tail.lines.append(type(self.w.lines[0])(0, "done:"))
+        if "frame" in words:
+            tail.line("adc_leave(&frame);")
+        tail.line("return status;")
+        if not words & {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL"}:
+            head.lines = [line for line in head.lines if line.text != "int status = 0;"]
+            tail.lines[-1].text = "return 0;"
+        signature = f"int {self.symbol}(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)"
+        return f"{signature}\n{{\n{head.text()}{self.w.text()}{tail.text()}}}\n"
+
+    @staticmethod
+    def _uses_parameter(name: str, words: set[str]) -> bool:
+        through = {"call": {"ADC_POLL"}, "where": {"ADC_CHECK"}}.get(name, set())
+        return name in words or bool(words & through)
+
+    # --- nodes ------------------------------------------------------------------------------------
+
+    def block(self, block: Block) -> None:
+        for node in block.nodes:
+            if node in self.fusion.live and not self._inlined(node):
+                self.at_line(node.span)
+                self.node(node)
+
+    def _inlined(self, node: Node) -> bool:
+        return len(node.results) == 1 and not node.blocks and node.result in self.fusion.inlined
+
+    def node(self, node: Node) -> None:
+        self.copy_before(node)
+        kind = node.op.kind
+        if node.op is CONST:
+            return
+        if node.op is DIM:
+            self._dim(node)
+        elif kind == "control":
+            self.control_node(node)
+        elif kind == "check":
+            self._check(node)
+        elif kind == "stack":
+            self._births(node)
+            self.stack_node(node)
+        elif kind == "index":
+            self._index(node)
+        elif isinstance(node.result.type, Scalar):
+            self._scalar_node(node)
+        elif node.result in self.storage.shares:
+            return
+        else:
+            self._array_node(node)
+
+    def _births(self, node: Node) -> None:
+        if node.op.name in ("to_array", "from_array", "stack"):
+            return
+        for r in node.results:
+            if r in self.storage.births:
+                self.claim(r, self.shape(r))
+
+    def _array_node(self, node: Node) -> None:
+        v = node.result
+        self.claim(v, self.shape(v))
+        kind, name = node.op.kind, self.name_of(v)
+        if kind == "reduce":
+            self.reduce(node)
+        elif kind == "contract":
+            self.matmul(node)
+        elif node.op.name == "reshape":
+            self._reshape(node, name)
+        elif node.op.name == "copy" and node.operands[0] not in self.fusion.inlined:
+            self.copy(Copy(self.storage.where[v], node.operands[0]))
+        else:
+            self.materialise(node, name)
+
+    def _reshape(self, node: Node, name: str) -> None:
+        """The operand's elements in memory order."""
+        x = node.operands[0]
+        if x not in self.fusion.inlined:
+            self.copy(Copy(self.storage.where[node.result], x))
+            return
+        self.prepare(x)
+        sizes = self.shape(x)
+        with self.nest(sizes, "#pragma omp simd") as index:
+            self.w.line(f"{name}[{self.offset(index, sizes)}] = {self.element(x, index)};")
+
+    def _scalar_node(self, node: Node) -> None:
+        kind = node.op.kind
+        if kind == "reduce":
+            self.reduce(node)
+        elif kind == "contract":
+            self.matmul(node)
+        elif node.op.name in _CHECKED or node.op.name == "ipow":
+            self._checked(node)
+        else:
+            self.local(node.result, self._scalar(node))
+
+    def _checked(self, node: Node) -> None:
+        """Arithmetic of Python's ints, which have no limit: what no i64 holds stops the kernel."""
+        name = node.op.name
+        if self.ranges.fits(node):
+            self.local(node.result, self._scalar(node))
+            return
+        a, b = (self.text(x) for x in node.operands)
+        r = self.fresh(node.result)
+        self.w.line(f"long long {r};")
+        call = f"__builtin_{_CHECKED[name]}_overflow" if name in _CHECKED else "adc_ipow"
+        reason = "an integer beyond 64 bits"
+        self.check(f"!{call}({a}, {b}, &{r})", node.span, reason)
+        self.env[node.result] = Text(r)
+
+    def _dim(self, node: Node) -> None:
+        array, axis = node.operands[0], node.attrs["axis"]
+        known = self.lengths.get((array, axis))
+        if known is None:
+            raise AssertionError(f"nobody knows axis {axis} of {array}")
+        if known.text.isidentifier():
+            self.env[node.result] = known
+        else:
+            self.local(node.result, known)
+
+    def _check(self, node: Node) -> None:
+        if node.op is CHECK:
+            holds = self.text(node.operands[0])
+            self.check(holds.text, node.span, str(node.attrs.get("reason", "")))
+            return
+        i, n = node.operands
+        if isinstance(node.result.type, Array):
+            self._births(node)
+            self.index_array(node)
+            return
+        x = self.stable(i)
+        if self.ranges.inside(i, n):
+            self.env[node.result] = x
+            return
+        reason = "index out of bounds"
+        if self.ranges.low(i) >= 0:
+            self.check(f"{x} < {self.text(n).at(60)}", node.span, reason)
+            self.env[node.result] = x
+            return
+        length = self.atom(n)
+        self.check(f"{x} >= -{length} && {x} < {length}", node.span, reason)
+        self.local(node.result, Text(f"{x} < 0 ? {x} + {length} : {x}", 10))
+
+    # --- indices ----------------------------------------------------------------------------------
+
+    def _index(self, node: Node) -> None:
+        name = node.op.name
+        if name in ("store", "add_at"):
+            self.store(node)
+        elif name == "slice":
+            self._slice(node)
+        elif name == "nonzero":
+            self.nonzero(node)
+        elif name == "distinct":
+            self.distinct(node)
+        elif isinstance(node.result.type, Scalar):
+            self.local(node.result, self._scalar(node))
+        else:
+            self._array_node(node)
+
+    def _slice(self, node: Node) -> None:
+        """start and length of `slice.indices`."""
+        *bounds, step, n = node.operands
+        start, length = node.results
+        low = bounds.pop(0) if node.attrs["lo"] else None
+        high = bounds.pop(0) if node.attrs["hi"] else None
+        forward = self.ranges.low(step) >= 1
+        size = self.atom(n)
+        if low is None and high is None and self.ranges.low(step) == self.ranges.high(step) == 1:
+            self.env[start], self.env[length] = ZERO, size
+            return
+        by = self.atom(step)
+        backward = self.ranges.high(step) <= -1
+        # What bounds are clipped to, and where a missing one stands.
+        if forward:
+            limits = ("0", size.text)
+        elif backward:
+            limits = ("-1", f"{size} - 1")
+        else:
+            limits = (f"{by} < 0 ? -1 : 0", f"{by} < 0 ? {size} - 1 : {size}")
+        if forward or backward:
+            begin, end = limits[backward], limits[not backward]
+        else:
+            begin, end = f"{by} < 0 ? {size} - 1 : 0", f"{by} < 0 ? -1 : {size}"
+        lo, hi = (
+            Text(f"adc_clip({self.text(x)}, {size}, {limits[0]}, {limits[1]})") if x is not None else Text(y)
+            for x, y in ((low, begin), (high, end))
+        )
+        if not lo.text.isalnum():
+            lo = Text(self.local_text("long long", "first", lo))
+        count, s = self.fresh(length, "length"), self.fresh(start, "start")
+        self.w.line(f"const long long {count} = adc_length({lo}, {hi}, {by});", count)
+        self.env[start], self.env[length] = ZERO, Text(count)
+        if lo.text != "0":
+            self.w.line(f"const long long {s} = {count} ? {lo} : 0;", s)
+            self.env[start] = Text(s)

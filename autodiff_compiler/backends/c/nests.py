@@ -1,0 +1,291 @@
+"""Loop nests over arrays: results computed whole, parts stored or added to, reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ...ir.build import KnownDim
+from ...ir.graph import Node, Value
+from ...ir.types import BOOL, F32, F64, FLOATS, I32, I64, Array, Scalar
+from ...ops.index import region_dims
+from ..text import C, Text, fill, infix
+from .expressions import Expressions
+from .spell import LOCAL, ZERO, is_simple, literal
+from .state import Access, Flat
+
+__all__ = ["Nests"]
+
+_SIMD = "#pragma omp simd"
+_LOWEST = {F64: -float("inf"), F32: -float("inf"), I64: -(2**63), I32: -(2**31)}
+_HIGHEST = {F64: float("inf"), F32: float("inf"), I64: 2**63 - 1, I32: 2**31 - 1}
+
+
+class Nests(Expressions):
+    @contextmanager
+    def nest(self, sizes: Sequence[Text], pragma: str = "", order: Sequence[int] | None = None) -> Iterator[list[Text]]:
+        """Loops over an index space, outermost first; axes of length 1 need none."""
+        index = [ZERO] * len(sizes)
+        axes = [k for k in (order or range(len(sizes))) if sizes[k].text != "1"]
+        start = self._nested
+        for depth, k in enumerate(axes):
+            i = self.indices[start + depth]
+            if pragma and depth == len(axes) - 1:
+                self.w.line(pragma)
+            self.w.line(f"for (long long {i} = 0; {i} < {sizes[k]}; {i}++) {{")
+            self.w.depth += 1
+            index[k] = Text(i)
+        self._nested += len(axes)
+        yield index
+        self._nested -= len(axes)
+        for _ in axes:
+            self.w.depth -= 1
+            self.w.line("}")
+
+    _nested = 0
+
+    # --- arrays computed whole --------------------------------------------------------------------
+
+    def materialise(self, node: Node, name: str) -> None:
+        """Computes the node's array into a buffer, element by element."""
+        self.prepare_operands(node)
+        v = node.result
+        sizes = self.shape(v)
+        if len(sizes) > 1 and self._is_flat(v, node):
+            with self.nest([self.count(sizes)], _SIMD) as (i,):
+                self.w.line(f"{name}[{i}] = {self.defined(node, Flat(i))};")
+            return
+        with self.nest(sizes, _SIMD) as index:
+            self.w.line(f"{name}[{self.offset(index, sizes)}] = {self.defined(node, index)};")
+
+    def temporary(self, v: Value) -> None:
+        """Computes an array that would be inlined, because what it reads is about to change."""
+        name = self.names.fresh(v.name, "t")
+        sizes = self.shape(v)
+        self.allocate(name, v.type.dtype, sizes)
+        with self.nest(sizes, _SIMD) as index:
+            self.w.line(f"{name}[{self.offset(index, sizes)}] = {self.element(v, index)};")
+        self.temporaries[v] = name
+
+    def _is_flat(self, v: Value, node: Node | None = None) -> bool:
+        """Can the array be run through in memory order, its operands side by side with it?"""
+        if node is None:
+            if v not in self.fusion.inlined or v in self.temporaries:
+                return True
+            node = self.made[v]
+        if node.op.name == "full":
+            return True
+        if node.op.kind != "elementwise" and node.op.name != "copy":
+            return False
+        arrays = [x for x in node.operands if isinstance(x.type, Array)]
+        return all(self.dims[x] == self.dims[v] and self._is_flat(x) for x in arrays)
+
+    # --- stores -----------------------------------------------------------------------------------
+
+    def store(self, node: Node) -> None:
+        """store and add_at: `node.operands` are the base, the value, the index."""
+        base, value, *index_values = node.operands
+        letters = node.attrs["index"]
+        adds = "+" if node.op.name == "add_at" else ""
+        buffer = self.storage.where[node.result]
+        for x in (value, *index_values):
+            self.prepare(x)
+        dims = region_dims(node.attrs, index_values, [self.dims.get(x, ()) for x in index_values])
+        sizes = [self.size(d) for d in dims]
+        if not dims and "a" not in letters:
+            self._assign(base, buffer, self.place(letters, index_values, []), value, [], adds)
+            return
+        if self._conflicts(node, dims):
+            self.temporary(value)
+        pragma = "" if "a" in letters else _SIMD
+        with self.nest(sizes, pragma) as at:
+            target = self.place(letters, index_values, at)
+            self._assign(base, buffer, target, value, self._spread(value, at, dims), adds)
+
+    def _assign(
+        self, base: Value, buffer, target: list[Text], value: Value, at: list[Text], adds: str
+    ) -> None:
+        offset = self.offset(target, self.shape(base))
+        text = self.element(value, at)
+        self.w.line(f"{self.pointer(buffer)}[{offset}] {adds}= {text};")
+
+    def _spread(self, value: Value, at: list[Text], dims: Sequence[KnownDim]) -> list[Text]:
+        return [] if isinstance(value.type, Scalar) else self.narrowed(value, at, dims)
+
+    def _conflicts(self, node: Node, dims: Sequence[KnownDim]) -> bool:
+        """Does the value read elements of the base that the store will have overwritten by then?"""
+        base, value, *index_values = node.operands
+        if isinstance(value.type, Scalar) or value not in self.fusion.inlined:
+            return False
+        at = [ZERO if d == 1 else Text(f"${k}") for k, d in enumerate(dims)]
+        with self.dry_run():
+            target = tuple(i.text for i in self.place(node.attrs["index"], index_values, at))
+            self.reads = []
+            self.element(value, self._spread(value, at, dims))
+            reads, self.reads = self.reads, None
+        base_buffer = self.storage.where[base]
+        touching = [r for r in reads if r.buffer is base_buffer]
+        if "a" in node.attrs["index"]:
+            return bool(touching)
+        return any(r != Access(base_buffer, target) for r in touching)
+
+    # --- reductions -------------------------------------------------------------------------------
+
+    def reduce(self, node: Node) -> None:
+        x, result = node.operands[0], node.result
+        self.prepare(x)
+        if isinstance(result.type, Scalar):
+            name = self.fresh(result)
+            self._reduce_into(node, name, self._start(node), None)
+            self.env[result] = Text(f"(float){name}", 80) if self._wide(node) else Text(name)
+            return
+        axes = node.attrs["axes"]
+        last = x.type.rank - 1
+        target = self.name_of(result)
+        sizes, kept = self.shape(x), [k for k in range(x.type.rank) if k not in axes]
+        shape = [sizes[k] for k in kept]
+        if last in axes or "better" in node.op.c:
+            with self.nest(shape) as outer:
+                name = self.names.fresh("", "t")
+                self._reduce_into(node, name, self._start(node), dict(zip(kept, outer)))
+                self.w.line(f"{target}[{self.offset(outer, shape)}] = {name};")
+            return
+        with self.nest([self.count(shape)], _SIMD) as (i,):
+            self.w.line(f"{target}[{i}] = {self._start(node)};")
+        order = [*(k for k in kept if k != last), *axes, last]
+        with self.nest(sizes, _SIMD, order) as index:
+            place = Text(f"{target}[{self.offset([index[k] for k in kept], shape)}]")
+            self._step(node, place, self._once(x, self.element(x, index), node))
+
+    def _start(self, node: Node) -> Text:
+        dtype = node.operands[0].type.dtype
+        known = node.op.c["start"]
+        if known in ("lowest", "highest"):
+            return literal((_LOWEST if known == "lowest" else _HIGHEST)[dtype], dtype)
+        return literal(float(known) if dtype in FLOATS else int(known), dtype)
+
+    def _reduce_into(
+        self, node: Node, name: str, start: Text, outer: dict[int, Text] | None
+    ) -> None:
+        """One scalar out of the reduced axes, the others standing still at `outer`."""
+        x = node.operands[0]
+        sizes = self.shape(x)
+        if "better" in node.op.c:
+            self._search(node, name, start, outer or {})
+            return
+        dtype = node.result.type.dtype
+        wide = self._wide(node)
+        if wide:
+            start = literal(0.0, F64)
+        self.w.line(f"{'double' if wide else LOCAL[dtype]} {name} = {start};")
+        pragma = f"#pragma omp simd reduction(+:{name})" if node.op.c["step"] == "{x} + {y}" else ""
+        if outer is None and len(sizes) > 1 and self._is_flat(x):
+            with self.nest([self.count(sizes)], pragma) as (i,):
+                self._step(node, Text(name), self._once(x, self.element(x, Flat(i)), node))
+            return
+        fixed = outer or {}
+        inner = [Text("1") if k in fixed else n for k, n in enumerate(sizes)]
+        with self.nest(inner, pragma) as index:
+            at = [fixed.get(k, i) for k, i in enumerate(index)]
+            self._step(node, Text(name), self._once(x, self.element(x, at), node))
+
+    @staticmethod
+    def _wide(node: Node) -> bool:
+        """Sums of single floats are kept in a double."""
+        return node.result.type.dtype == F32 and node.op.c.get("step") == "{x} + {y}"
+
+    def _once(self, x: Value, text: Text, node: Node) -> Text:
+        twice = any(template.count("{y}") > 1 for template in node.op.c.values())
+        return self._twice(x, text) if twice and not is_simple(text) else text
+
+    def _step(self, node: Node, place: Text, element: Text) -> None:
+        template = node.op.c["step"]
+        dtype = node.operands[0].type.dtype
+        if template in ("{x} + {y}", "{x} * {y}"):
+            self.w.line(f"{place} {template[4]}= {element};")
+            return
+        if dtype not in FLOATS and "int" in node.op.c:
+            template = node.op.c["int"]
+        template = template.replace("{f}", "f" if dtype == F32 else "")
+        self.w.line(f"{place} = {fill(template, {'x': place, 'y': element}, C)};")
+
+    def _search(self, node: Node, name: str, start: Text, outer: dict[int, Text]) -> None:
+        """argmax, argmin: the first of the best, NaN before all."""
+        x, (axis,) = node.operands[0], node.attrs["axes"]
+        dtype = x.type.dtype
+        best, candidate = self.names.fresh("best"), self.names.fresh("", "t")
+        kind = LOCAL[dtype]
+        self.w.line(f"long long {name} = -1;")
+        self.w.line(f"{kind} {best} = {start};")
+        sizes = self.shape(x)
+        inner = [n if k == axis else Text("1") for k, n in enumerate(sizes)]
+        with self.nest(inner) as index:
+            at = [outer.get(k, i) for k, i in enumerate(index)]
+            self.w.line(f"const {kind} {candidate} = {self.element(x, at)};")
+            better = fill(node.op.c["better"], {"x": Text(candidate), "y": Text(best)}, C)
+            test = f"{name} < 0 || {better}"
+            if dtype in FLOATS:
+                test = f"{name} < 0 || {better} || ({candidate} != {candidate} && {best} == {best})"
+            with self.w.indented(f"if ({test}) {{"):
+                self.w.line(f"{best} = {candidate};")
+                self.w.line(f"{name} = {index[axis]};")
+
+    # --- other nests ------------------------------------------------------------------------------
+
+    def nonzero(self, node: Node) -> None:
+        mask = node.operands[0]
+        self.prepare(mask)
+        sizes = self.shape(mask)
+        names = []
+        for r in node.results:
+            names.append(self.name_of(r))
+            self.allocate(names[-1], I64, sizes)
+        count = self.names.fresh("n")
+        self.w.line(f"long long {count} = 0;")
+        with self.nest(sizes) as index:
+            with self.w.indented(f"if ({self.element(mask, index)}) {{"):
+                for name, i in zip(names, index):
+                    self.w.line(f"{name}[{count}] = {i};")
+                self.w.line(f"{count}++;")
+        for r in node.results:
+            self.lengths[r, 0] = Text(count)
+
+    def index_array(self, node: Node) -> None:
+        """index on an array: each entry is checked and wrapped."""
+        i, n = node.operands
+        self.prepare(i)
+        n_text = self.atom(n)
+        number = self.check_number(node.span, "index out of bounds")
+        sizes, name = self.shape(node.result), self.name_of(node.result)
+        entry = self.names.fresh("", "t")
+        with self.nest(sizes) as index:
+            self.w.line(f"const long long {entry} = {self.element(i, index)};")
+            self.w.line(f"ADC_CHECK({number}, {entry} >= -{n_text} && {entry} < {n_text});")
+            at = self.offset(index, sizes)
+            self.w.line(f"{name}[{at}] = {entry} < 0 ? {entry} + {n_text} : {entry};")
+
+    def distinct(self, node: Node) -> None:
+        """Does no tuple of indices come twice?"""
+        name = self.fresh(node.result)
+        arrays = node.operands
+        rank = max(a.type.rank for a in arrays)
+        wide = self._broadcast(arrays, rank)
+        sizes = [self.size(d) for d in wide]
+        for a in arrays:
+            self.prepare(a)
+        keys = self.names.fresh("keys")
+        total = self.local_text("long long", "count", self.count(sizes))
+        self.allocate(keys, I64, [Text(total), Text(str(len(arrays)))])
+        with self.nest(sizes) as index:
+            at = self.offset(index, sizes)
+            for k, a in enumerate(arrays):
+                entry = self.element(a, self.narrowed(a, index, wide))
+                place = infix("+", infix("*", at, Text(str(len(arrays))), C), Text(str(k)), C)
+                self.w.line(f"{keys}[{place}] = {entry};")
+        self.w.line(f"const int {name} = adc_distinct({keys}, {total}, {len(arrays)});", name)
+        self.env[node.result] = Text(name)
+
+    def local_text(self, kind: str, hint: str, text: Text) -> str:
+        name = self.names.fresh(hint)
+        self.w.line(f"const {kind} {name} = {text};", name)
+        return name

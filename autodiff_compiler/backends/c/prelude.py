@@ -1,0 +1,461 @@
+"""C text that kernels start with: the calling convention, and helpers, of which only the used are pasted.
+
+Kernels include no header (headers cost more to parse than most kernels to compile), so prototypes
+of the C library are written out too. All integers wrap: kernels are compiled with -fwrapv.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["ABI", "REQUIRED_FLAGS", "VECTOR_MATH", "helpers", "prototypes", "library_names"]
+
+#: Flags without which a kernel is not what it says.
+REQUIRED_FLAGS = ("-fwrapv",)
+
+ABI = """\
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+"""
+
+_MATH = {
+    "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "sqrt": 1, "sin": 1, "cos": 1, "tan": 1, "tanh": 1,
+    "sinh": 1, "cosh": 1, "atan": 1, "asin": 1, "acos": 1, "fabs": 1, "floor": 1, "ceil": 1,
+    "rint": 1, "trunc": 1, "atan2": 2, "hypot": 2, "pow": 2, "fmod": 2, "cbrt": 1, "log2": 1,
+    "log10": 1, "exp2": 1, "erf": 1, "erfc": 1, "asinh": 1, "acosh": 1, "atanh": 1, "copysign": 2,
+    "lgamma": 1, "tgamma": 1,
+}  # fmt: skip
+#: What glibc has vector forms of (2.35 and later; before, only the first five).
+VECTOR_MATH = (
+    "exp", "log", "sin", "cos", "pow", "tan", "tanh", "sinh", "cosh", "asin", "acos", "atan",
+    "atan2", "expm1", "log1p", "cbrt", "log2", "log10", "exp2", "erf",
+)  # fmt: skip
+
+_LIBRARY = {
+    "malloc": "void *malloc(__SIZE_TYPE__);",
+    "realloc": "void *realloc(void *, __SIZE_TYPE__);",
+    "free": "void free(void *);",
+    "memcpy": "void *memcpy(void *, const void *, __SIZE_TYPE__);",
+    "memset": "void *memset(void *, int, __SIZE_TYPE__);",
+}
+
+# In the order in which they are pasted: a helper may use those before it.
+_HELPERS: dict[str, str] = {}
+
+
+_DEFINES = re.compile(r"typedef struct (\w+)|#define (\w+)|\b(adc_\w+)\(")
+
+
+def _helper(text: str) -> None:
+    found = _DEFINES.search(re.sub(r"/\*.*?\*/", "", text))
+    assert found, text
+    _HELPERS[next(name for name in found.groups() if name)] = text.strip("\n") + "\n"
+
+
+def _for_floats(text: str) -> None:
+    """A helper for double, and the same for float under a name that ends in `f`."""
+    _helper(text.replace("REAL", "double").replace("@", ""))
+    _helper(text.replace("REAL", "float").replace("@", "f"))
+
+
+_helper("""
+#define ADC_CHECK(number, holds) \\
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+""")
+_helper("""
+#define ADC_MEMORY(ok) \\
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+""")
+_helper("""
+#define ADC_POLL(weight) \\
+  do { \\
+    if ((work += (weight)) > 1000000) { \\
+      work = 0; \\
+      if (call->poll(call)) { status = 3; goto done; } \\
+    } \\
+  } while (0)
+""")
+
+# --- numbers --------------------------------------------------------------------------------------
+
+_for_floats("""
+/* the larger, NaN if either is */
+static inline REAL adc_max@(REAL a, REAL b) { return a > b || a != a ? a : b; }
+""")
+_for_floats("""
+/* the smaller, NaN if either is */
+static inline REAL adc_min@(REAL a, REAL b) { return a < b || a != a ? a : b; }
+""")
+_for_floats("""
+static inline REAL adc_sign@(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
+""")
+_for_floats("""
+/* the remainder that has b's sign */
+static inline REAL adc_mod@(REAL a, REAL b) {
+  REAL r = fmod@(a, b);
+  if (b == 0) return r;
+  if (r == 0) return copysign@(0, b);
+  return (b < 0) != (r < 0) ? r + b : r;
+}
+""")
+_for_floats("""
+/* floor(a / b) of the exact quotient */
+static inline REAL adc_floordiv@(REAL a, REAL b) {
+  REAL r, q, down;
+  if (b == 0) return a / b;
+  r = fmod@(a, b);
+  q = (a - r) / b;
+  if (r != 0 && (b < 0) != (r < 0)) q -= 1;
+  if (q == 0) return copysign@(0, a / b);
+  down = floor@(q);
+  return q - down > (REAL)0.5 ? down + 1 : down;
+}
+""")
+_helper("""
+/* rounds down; 0 where NumPy only warns */
+static inline long long adc_floordivi(long long a, long long b) {
+  long long q;
+  if (b == 0) return 0;
+  if (b == -1) return -a;
+  q = a / b;
+  return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
+}
+""")
+_helper("""
+/* the remainder that has b's sign; 0 where NumPy only warns */
+static inline long long adc_modi(long long a, long long b) {
+  long long r;
+  if (b == 0 || b == -1) return 0;
+  r = a % b;
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+""")
+_helper("""
+static inline long long adc_iabs(long long x) { return x < 0 ? -x : x; }
+""")
+_helper("""
+/* wraps; the exponent is not negative */
+static inline long long adc_wpow(long long x, long long n) {
+  long long r = 1;
+  for (; n > 0; n >>= 1, x *= x) if (n & 1) r *= x;
+  return r;
+}
+""")
+_helper("""
+/* nonzero if x ** n is no long long */
+static inline int adc_ipow(long long x, long long n, long long *r) {
+  *r = 1;
+  if (n < 0) return 1;
+  while (n > 0) {
+    if ((n & 1) && __builtin_mul_overflow(*r, x, r)) return 1;
+    n >>= 1;
+    if (n > 0 && __builtin_mul_overflow(x, x, &x)) return 1;
+  }
+  return 0;
+}
+""")
+_helper("""
+static inline long long adc_f2l(double x) {
+  return x >= -9223372036854775808.0 && x < 9223372036854775808.0 ? (long long)x : -9223372036854775807LL - 1;
+}
+""")
+_helper("""
+static inline int adc_f2i(double x) {
+  return x > -2147483649.0 && x < 2147483648.0 ? (int)x : -2147483647 - 1;
+}
+""")
+_helper("""
+/* the product of lengths; the largest number where it does not fit */
+static inline long long adc_times(long long a, long long b) {
+  long long r;
+  return __builtin_mul_overflow(a, b, &r) ? 9223372036854775807LL : r;
+}
+""")
+_helper("""
+/* how many numbers range(start, stop, step) has */
+static inline unsigned long long adc_trips(long long start, long long stop, long long step) {
+  unsigned long long a = (unsigned long long)start, b = (unsigned long long)stop;
+  if (step > 0) return start < stop ? (b - a - 1) / (unsigned long long)step + 1 : 0;
+  return step < 0 && start > stop ? (a - b - 1) / (0ULL - (unsigned long long)step) + 1 : 0;
+}
+""")
+
+# --- slices ---------------------------------------------------------------------------------------
+
+_helper("""
+/* a bound of a slice, wrapped and clipped to low..high */
+static inline long long adc_clip(long long i, long long n, long long low, long long high) {
+  if (i < 0) i += n;
+  return i < low ? low : i > high ? high : i;
+}
+""")
+_helper("""
+/* the length of a slice with bounds that are wrapped and clipped */
+static inline long long adc_length(long long lo, long long hi, long long step) {
+  return (long long)adc_trips(lo, hi, step);
+}
+""")
+
+# --- memory ---------------------------------------------------------------------------------------
+
+_helper("""
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+""")
+_helper("""
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+""")
+_helper("""
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+""")
+_helper("""
+typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; } adc_mark;
+""")
+_helper("""
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+""")
+_helper("""
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+""")
+_helper("""
+static inline adc_mark adc_here(const adc_frame *f) {
+  adc_mark m;
+  m.chunk = f->now;
+  m.used = f->now ? f->now->used : 0;
+  m.stacks = f->stacks;
+  return m;
+}
+""")
+_helper("""
+static inline void adc_release(adc_frame *f, adc_mark m) {
+  if (f->stacks != m.stacks) adc_free_stacks(f, m.stacks);
+  f->now = m.chunk ? m.chunk : f->first;
+  if (f->now) f->now->used = m.used;
+}
+""")
+_helper("""
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+""")
+_helper("""
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+""")
+
+_helper("""
+static int adc_less(const long long *a, const long long *b, long long width) {
+  for (long long k = 0; k < width; k++) if (a[k] != b[k]) return a[k] < b[k];
+  return 0;
+}
+""")
+_helper("""
+/* sorts rows of indices (heap sort, in place) and tells whether all differ */
+static int adc_distinct(long long *rows, long long count, long long width) {
+  for (long long end = count, top = count / 2; end > 1;) {
+    long long hole, child;
+    if (top > 0) top--;
+    else {
+      end--;
+      for (long long k = 0; k < width; k++) {
+        long long t = rows[k];
+        rows[k] = rows[end * width + k];
+        rows[end * width + k] = t;
+      }
+    }
+    for (hole = top; (child = 2 * hole + 1) < end; hole = child) {
+      if (child + 1 < end && adc_less(rows + child * width, rows + (child + 1) * width, width)) child++;
+      if (!adc_less(rows + hole * width, rows + child * width, width)) break;
+      for (long long k = 0; k < width; k++) {
+        long long t = rows[hole * width + k];
+        rows[hole * width + k] = rows[child * width + k];
+        rows[child * width + k] = t;
+      }
+    }
+  }
+  for (long long r = 1; r < count; r++)
+    if (!adc_less(rows + (r - 1) * width, rows + r * width, width)) return 0;
+  return 1;
+}
+""")
+
+# --- stacks ---------------------------------------------------------------------------------------
+
+_helper("""
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+""")
+_helper("""
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+""")
+_helper("""
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+""")
+_helper("""
+/* the same for elements that are arrays: they may differ in size */
+static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
+  char *ends = (char *)s->ends;
+  if (s->ends_room < (s->length + 1) * 8) {
+    if (!adc_grow(&ends, &s->ends_room, (s->length + 1) * 8)) return 0;
+    s->ends = (long long *)ends;
+  }
+  s->ends[s->length] = s->used;
+  return adc_push(s, count, size);
+}
+""")
+_helper("""
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+""")
+_helper("""
+/* makes `to` hold what `from` holds; null if there is no memory */
+static adc_stack *adc_stack_copy(adc_stack *to, const adc_stack *from) {
+  char *ends = (char *)to->ends;
+  if (to == from) return to;
+  if (to->room < from->used && !adc_grow(&to->data, &to->room, from->used)) return 0;
+  if (from->ends && to->ends_room < from->length * 8) {
+    if (!adc_grow(&ends, &to->ends_room, from->length * 8)) return 0;
+    to->ends = (long long *)ends;
+  }
+  adc_copy(to->data, from->data, from->used, 1);
+  if (from->ends) adc_copy(to->ends, from->ends, from->length, 8);
+  to->used = from->used;
+  to->length = from->length;
+  return to;
+}
+""")
+_helper("""
+/* trades contents: how a stack outlives the loop body that it was made in */
+static inline void adc_stack_swap(adc_stack *a, adc_stack *b) {
+  adc_stack old = *a;
+  adc_stack *a_older = a->older, *b_older = b->older;
+  *a = *b;
+  *b = old;
+  a->older = a_older;
+  b->older = b_older;
+}
+""")
+
+
+def library_names() -> set[str]:
+    """Names that a kernel may not give to its own variables."""
+    floats = {f"{name}f" for name in _MATH}
+    return {*_MATH, *floats, *_LIBRARY, "in", "out", "call", "where", "status", "frame", "work", "done"}
+
+
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+
+
+def helpers(words: Iterable[str]) -> tuple[list[str], set[str]]:
+    """The helpers that `words` name, those that these need, and all names that occur now."""
+    seen = set(words)
+    chosen: set[str] = set()
+    grows = True
+    while grows:
+        grows = False
+        for name, text in _HELPERS.items():
+            if name in seen and name not in chosen:
+                chosen.add(name)
+                seen |= set(_WORD.findall(text))
+                grows = True
+    return [text for name, text in _HELPERS.items() if name in chosen], seen
+
+
+def prototypes(words: set[str], vector_math: Iterable[str]) -> list[str]:
+    """Declarations of the library functions among `words`, those with vector forms marked so."""
+    plain = [text for name, text in _LIBRARY.items() if name in words]
+    vector = set(vector_math)
+    marked, scalar = [], []
+    for name, arity in _MATH.items():
+        for kind, end in (("double", ""), ("float", "f")):
+            if name + end in words:
+                line = f"{kind} {name}{end}({', '.join([kind] * arity)});"
+                (marked if name + end in vector else scalar).append(line)
+    if marked:
+        plain += ["#if defined(__GNUC__) && !defined(__clang__)", "#define ADC_VECTOR _Pragma(\"omp declare simd notinbranch\")"]
+        plain += ["#else", "#define ADC_VECTOR", "#endif"]
+        plain += [f"ADC_VECTOR {line}" for line in marked]
+    return plain + scalar

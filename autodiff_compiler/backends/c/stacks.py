@@ -1,0 +1,140 @@
+"""Stacks: tapes, and lists that grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...ir.graph import Node, Value
+from ...ir.types import Array, Stack
+from ..text import Text
+from .contract import Contractions
+from .spell import ELEMENT, LOCAL
+
+__all__ = ["Stacks"]
+
+
+class Stacks(Contractions):
+    def stack_node(self, node: Node) -> None:
+        getattr(self, f"_{node.op.name}")(node)
+
+    def new_stack(self, name: str, declare: bool = True) -> None:
+        self.w.line(f"{'adc_stack *' if declare else ''}{name} = adc_stack_new(&frame);")
+        self.w.line(f"ADC_MEMORY({name});")
+        if self.loops:
+            self.loops[-1].releases = True
+
+    def _stack(self, node: Node) -> None:
+        self.new_stack(self.name_of(node.result))
+
+    def _element(self, s: Value) -> tuple[str, bool]:
+        assert isinstance(s.type, Stack)
+        return ELEMENT[s.type.element.dtype], isinstance(s.type.element, Array)
+
+    def _push(self, node: Node) -> None:
+        stack, value = node.operands
+        kind, is_array = self._element(stack)
+        name = self.pointer(self.storage.where[node.results[0]])
+        self.prepare(value)
+        place = self.names.fresh("place")
+        count = self._count(self.shape(value)) if is_array else Text("1")
+        push = "adc_push_array" if is_array else "adc_push"
+        self.w.line(f"{kind} *{place} = {push}({name}, {count}, sizeof({kind}));")
+        self.w.line(f"ADC_MEMORY({place});")
+        self._fill(place, value)
+
+    def _fill(self, place: str, value: Value) -> None:
+        if not isinstance(value.type, Array):
+            self.w.line(f"*{place} = {self.text(value)};")
+            return
+        sizes = self.shape(value)
+        with self.nest(sizes, "#pragma omp simd") as index:
+            self.w.line(f"{place}[{self.offset(index, sizes)}] = {self.element(value, index)};")
+
+    @staticmethod
+    def _count(sizes: Sequence[Text]) -> Text:
+        count = Text("1")
+        for n in sizes:
+            if n.text != "1":
+                count = n if count.text == "1" else Text(f"adc_times({count}, {n})")
+        return count
+
+    def _pop(self, node: Node) -> None:
+        shorter, value = node.results
+        kind, is_array = self._element(shorter)
+        name = self.pointer(self.storage.where[shorter])
+        if not is_array:
+            x = self.fresh(value)
+            pop = f"adc_pop({name}, 1, sizeof({kind}))"
+            self.w.line(f"const {LOCAL[value.type.dtype]} {x} = *({kind} *){pop};", x, f"{pop};")
+            self.env[value] = Text(x)
+            return
+        count = self._count([self.size_of(n) for n in node.operands[1:]])
+        self._copy_out(value, f"adc_pop({name}, {count}, sizeof({kind}))", count, kind)
+
+    def size_of(self, n: Value) -> Text:
+        return self.atom(n)
+
+    def _copy_out(self, value: Value, source: str, count: Text, kind: str) -> None:
+        self.w.line(f"adc_copy({self.name_of(value)}, {source}, {count}, sizeof({kind}));")
+
+    def _to_array(self, node: Node) -> None:
+        stack = node.operands[0]
+        kind, is_array = self._element(stack)
+        source, target = self.name_of(stack), self.name_of(node.result)
+        length = self.local_text("long long", "n", Text(f"{source}->length"))
+        sizes = [Text(length), *(self.size_of(n) for n in node.operands[1:])]
+        self.lengths[node.result, 0] = Text(length)
+        self.claim(node.result, sizes)
+        count = self._count(sizes)
+        self.w.line(f"adc_copy({target}, {source}->data, {count}, sizeof({kind}));")
+
+    def _from_array(self, node: Node) -> None:
+        array = node.operands[0]
+        name = self.name_of(node.result)
+        kind, is_array = self._element(node.result)
+        self.new_stack(name)
+        sizes = self.shape(array)
+        i, place = self.indices[self._nested], self.names.fresh("place")
+        row = self._count(sizes[1:])
+        self.w.line(f"for (long long {i} = 0; {i} < {sizes[0]}; {i}++) {{")
+        self.w.depth += 1
+        push = "adc_push_array" if is_array else "adc_push"
+        self.w.line(f"{kind} *{place} = {push}({name}, {row}, sizeof({kind}));")
+        self.w.line(f"ADC_MEMORY({place});")
+        start = i if row.text == "1" else f"{i} * {row}"
+        self.w.line(f"adc_copy({place}, {self.name_of(array)} + {start}, {row}, sizeof({kind}));")
+        self.w.depth -= 1
+        self.w.line("}")
+
+    def _place(self, name: str, kind: str, is_array: bool, i: Text) -> str:
+        if is_array:
+            return f"({kind} *)({name}->data + {name}->ends[{i}])"
+        return f"(({kind} *){name}->data)[{i}]"
+
+    def _peek(self, node: Node) -> None:
+        stack, i, *sizes = node.operands
+        kind, is_array = self._element(stack)
+        place = self._place(self.name_of(stack), kind, is_array, self.text(i))
+        if not is_array:
+            x = self.fresh(node.result)
+            self.w.line(f"const {LOCAL[node.result.type.dtype]} {x} = {place};", x)
+            self.env[node.result] = Text(x)
+            return
+        count = self._count([self.size_of(n) for n in sizes])
+        self._copy_out(node.result, place, count, kind)
+
+    def _poke(self, node: Node) -> None:
+        stack, value, i = node.operands
+        kind, is_array = self._element(stack)
+        name = self.pointer(self.storage.where[node.results[0]])
+        self.prepare(value)
+        place = self.names.fresh("place")
+        address = self._place(name, kind, is_array, self.text(i))
+        self.w.line(f"{kind} *{place} = {address if is_array else '&' + address};")
+        self._fill(place, value)
+
+    def _length(self, node: Node) -> None:
+        self.local(node.result, Text(f"{self.name_of(node.operands[0])}->length"))
+
+    def claim(self, v: Value, sizes: Sequence[Text]) -> None:
+        raise NotImplementedError

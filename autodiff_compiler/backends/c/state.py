@@ -1,0 +1,171 @@
+"""What the parts of the emitter share while one function is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ...errors import NO_SPAN, Span
+from ...ir.build import KnownDim
+from ...ir.graph import Function, Node, Value, walk
+from ...ir.types import Stack
+from ...lowering.fusion import Fusion
+from ...lowering.ranges import Ranges
+from ...lowering.shapes import with_dims
+from ...lowering.storage import Buffer, Storage
+from ..text import C, Names, Text
+from .prelude import library_names
+from .spell import ELEMENT, ONE, ZERO, comment, plus, times
+from .writer import Writer
+
+__all__ = ["State", "LoopContext", "Access"]
+
+
+@dataclass(slots=True)
+class LoopContext:
+    """A loop of the program that is being written."""
+
+    releases: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One read of a buffer: at which element."""
+
+    buffer: Buffer
+    index: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """An index that counts the elements of an array in memory order."""
+
+    at: Text
+
+
+class State:
+    def __init__(
+        self, function: Function, inplace: Mapping[int, int], symbol: str
+    ) -> None:
+        shaped = with_dims(function)
+        self.function = shaped.function
+        self.symbol = symbol
+        self.dims = shaped.dims
+        self.sizes = shaped.sizes
+        self.inplace = dict(inplace)
+        self.ranges = Ranges(self.function)
+        self.fusion = Fusion(shaped, self.ranges)
+        outputs = [k for k in range(len(function.results)) if k not in self.inplace]
+        self.outputs = {k: place for place, k in enumerate(outputs)}
+        self.storage = Storage(shaped, self.fusion, self.inplace.values(), outputs)
+        nodes = list(walk(self.function.block))
+        self.made: dict[Value, Node] = {r: n for n in nodes for r in n.results}
+        hints = {v.name for n in nodes for v in _named(n)} | {p.name for p in self.function.params}
+        self.names = Names(C, {*library_names(), symbol})
+        self.indices = [self.names.fresh(x) for x in _index_names(hints)]
+        self.w = Writer(1)
+        self.env: dict[Value, Text] = {}
+        #: Scalars whose variable changes: the slots of loops.
+        self.mutable: set[str] = set()
+        self.buffers: dict[Buffer, str] = {}
+        #: Arrays that stand in a temporary for the moment, instead of being inlined.
+        self.temporaries: dict[Value, str] = {}
+        self.checks: list[tuple[Span, str]] = []
+        self.loops: list[LoopContext] = []
+        self.reads: list[Access] | None = None
+        #: Lengths that only a run knows, by array and axis.
+        self.lengths: dict[tuple[Value, int], Text] = {}
+        self._line: tuple[str, int] | None = None
+
+    # --- names and sizes --------------------------------------------------------------------------
+
+    def fresh(self, value: Value | None, otherwise: str = "t") -> str:
+        return self.names.fresh(value.name if value is not None else "", otherwise)
+
+    def pointer(self, buffer: Buffer) -> str:
+        name = self.buffers.get(buffer)
+        if name is None:
+            name = self.names.fresh(buffer.name, "s" if isinstance(buffer.type, Stack) else "t")
+            self.buffers[buffer] = name
+        return name
+
+    def name_of(self, v: Value) -> str:
+        """The pointer variable of an array or stack."""
+        return self.temporaries.get(v) or self.pointer(self.storage.where[v])
+
+    def size(self, d: KnownDim) -> Text:
+        return ONE if isinstance(d, int) else self.text(d)
+
+    def shape(self, v: Value) -> list[Text]:
+        return [self.size(d) for d in self.dims.get(v, ())]
+
+    def count(self, sizes: Sequence[Text]) -> Text:
+        """The number of elements: known to fit, because the array exists."""
+        total = ONE
+        for n in sizes:
+            total = times(total, n)
+        return total
+
+    def text(self, v: Value) -> Text:
+        raise NotImplementedError
+
+    @staticmethod
+    def offset(index: Sequence[Text], shape: Sequence[Text]) -> Text:
+        """Where in memory an element of an array stands, rows first."""
+        at = ZERO
+        for i, n in zip(index, shape):
+            at = plus(times(at, n), i)
+        return at
+
+    @contextmanager
+    def dry_run(self) -> Iterator[Writer]:
+        """Tries how something would be written, and forgets it."""
+        env = dict(self.env)
+        with self.w.aside() as part:
+            yield part
+        self.env = env
+
+    # --- statements that all parts need -----------------------------------------------------------
+
+    def check(self, holds: str, span: Span, reason: str) -> None:
+        self.w.line(f"ADC_CHECK({self.check_number(span, reason)}, {holds});")
+
+    def check_number(self, span: Span, reason: str) -> int:
+        self.checks.append((span, reason))
+        return len(self.checks) - 1
+
+    def allocate(self, name: str, v_dtype: str, sizes: Iterable[Text], declare: bool = True) -> None:
+        """Makes an array in the arena."""
+        count = Text("1")
+        for n in sizes:
+            if n.text == "1":
+                continue
+            count = n if count.text == "1" else Text(f"adc_times({count}, {n})")
+        kind = ELEMENT[v_dtype]
+        left = f"{kind} *{name}" if declare else name
+        self.w.line(f"{left} = adc_alloc(&frame, {count}, sizeof({kind}));")
+        self.w.line(f"ADC_MEMORY({name});")
+        if self.loops:
+            self.loops[-1].releases = True
+
+    def at_line(self, span: Span) -> None:
+        """A comment with the user's line, when it is another than before."""
+        place = (span.filename, span.lineno)
+        if not span.lineno or span == NO_SPAN or place == self._line:
+            return
+        self._line = place
+        shown = comment(f"{os.path.basename(span.filename)}:{span.lineno}: {span.line().strip()}")
+        self.w.line(f"/* {shown} */")
+
+
+def _named(node: Node) -> Iterable[Value]:
+    yield from node.results
+    for block in node.blocks:
+        yield from block.params
+
+
+def _index_names(hints: set[str]) -> list[str]:
+    """Names for the counters of loops over arrays that the user's program does not have."""
+    return [x for x in (*"ijklpqrs", *(f"i{k}" for k in range(32))) if x not in hints]

@@ -1,0 +1,6 @@
+"""The Python back end: readable NumPy source that imports only numpy, and runs."""
+
+from .emit import PythonSource, emit_python
+from .load import load_python
+
+__all__ = ["PythonSource", "emit_python", "load_python"]

@@ -1,0 +1,293 @@
+"""Calls: of the user's functions, which are traced where they stand, and of all others by kind."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from . import captures, containers, derivatives, flavours, iteration, methods, names, numpy_calls, objects
+from .frames import RESULT, RETURNED, Frame, PythonRaises
+from .scopes import FunctionNode, scope_of
+from .source import find_source
+from .values import (
+    Abstract, ArrayRef, BoundMethod, DerivativeVal, DictRef, FunctionVal, ListRef, Num, Static, TupleVal,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
+
+Args = list[Abstract]
+Kwargs = dict[str, Abstract]
+
+#: Builtins that give one of their numbers back, or compute with Python's own arithmetic.
+_KEEP_FLAVOUR = (builtins.abs, builtins.max, builtins.min, builtins.sum, builtins.pow)
+_PACKAGE = __name__.partition(".")[0]
+
+
+def call(st: Tracer, callee: Abstract, args: Args, kwargs: Kwargs) -> Abstract:
+    """`callee(*args, **kwargs)`."""
+    if isinstance(callee, FunctionVal):
+        return _inline_nested(st, callee, args, kwargs)
+    if isinstance(callee, DerivativeVal):
+        return derivatives.call(st, callee, args, kwargs)
+    if isinstance(callee, BoundMethod):
+        return _call_method(st, callee, args, kwargs)
+    if isinstance(callee, Static):
+        return _call_known(st, callee, args, kwargs)
+    if isinstance(callee, (Num, ArrayRef, TupleVal, ListRef, DictRef)):
+        raise PythonRaises("this is not callable")
+    st.refuse("calling this is not supported")
+
+
+def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstract:
+    function = callee.value
+    transformed = derivatives.transform_of(callee)
+    if transformed is not None:
+        return call(st, transformed, args, kwargs)
+    own = iteration.BUILTINS.get(function) if _hashable(function) else None
+    if own is not None:
+        return own(st, args, kwargs)
+    if _of_numpy(function):
+        return _call_library(st, function, args, kwargs)
+    source = callee.source or ("const", function)
+    if isinstance(function, FunctionType):
+        return _inline(st, function, source, args, kwargs)
+    if isinstance(function, MethodType):
+        inner = Static(function.__func__, ("attr", source, "__func__"))
+        owner = Static(function.__self__, ("attr", source, "__self__"))
+        return call(st, inner, [owner, *args], kwargs)
+    if isinstance(function, functools.partial):
+        return _call_partial(st, function, source, args, kwargs)
+    if isinstance(function, type):
+        st.refuse(
+            f"making a `{function.__name__}` is not supported",
+            "make the object outside, and use its attributes and methods here",
+        )
+    if callable(getattr(function, "primal", None)):
+        return call(st, Static(function.primal, ("attr", source, "primal")), args, kwargs)
+    owner_class, raw = objects.class_attribute(type(function), "__call__")
+    if isinstance(raw, FunctionType):
+        return call(st, BoundMethod(callee, "__call__"), args, kwargs)
+    if not callable(function):
+        raise PythonRaises(f"a {type(function).__name__} is not callable")
+    st.refuse(f"`{getattr(function, '__name__', function)}` is not supported here")
+
+
+def _hashable(x: Any) -> bool:
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
+
+
+def _of_numpy(function: Any) -> bool:
+    """Is the function one that is known by itself, and not by its source?"""
+    return numpy_calls.known(function)
+
+
+def _call_library(st: Tracer, function: Any, args: Args, kwargs: Kwargs) -> Abstract:
+    """NumPy's functions, `math`'s and builtins."""
+    everything = [*args, *kwargs.values()]
+    flavours.check_mixed(st, everything, "call")
+    result = with_known_integers(
+        st, everything, lambda given: numpy_calls.call(
+            st, function, given[: len(args)], dict(zip(kwargs, given[len(args) :]))
+        ),
+    )  # fmt: skip
+    return flavours.mixed_again(result, everything) if function in _KEEP_FLAVOUR else result
+
+
+def with_known_integers(st: Tracer, args: Args, act: Any) -> Abstract:
+    """Tries again with captured integers as compile-time ones, if the first attempt is refused."""
+    try:
+        return act(args)
+    except UnsupportedError as error:
+        if any(captures.has_static(st, x) for x in args):
+            return act([captures.made_static(st, x) for x in args])
+        path = next((p for x in args if (p := captures.argument_path(st, x))), None)
+        if path is None or isinstance(error, captures.NeedsValue):
+            raise
+        asked = captures.NeedsValue(error.message, error.span, error.hint)
+        asked.path = path
+        raise asked from None
+
+
+def _call_partial(
+    st: Tracer, function: functools.partial, source: Any, args: Args, kwargs: Kwargs
+) -> Abstract:
+    inner = captures.known(st, function.func, ("attr", source, "func"), "func")
+    first = [
+        captures.known(st, value, ("item", ("attr", source, "args"), k), f"arg{k}")
+        for k, value in enumerate(function.args)
+    ]
+    given = {
+        name: captures.known(st, value, ("item", ("attr", source, "keywords"), name), name)
+        for name, value in function.keywords.items()
+    }
+    return call(st, inner, [*first, *args], {**given, **kwargs})
+
+
+def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> Abstract:
+    owner = bound.self
+    if isinstance(owner, (ListRef, DictRef, TupleVal)):
+        return containers.call_method(st, owner, bound.name, args, kwargs)
+    if isinstance(owner, Static) and isinstance(owner.value, str):
+        return _call_string(st, owner.value, bound.name, args)
+    if isinstance(owner, Static) and not isinstance(owner.value, (int, float, np.generic, np.ufunc)):
+        return call(st, objects.method(st, bound), [owner, *args], kwargs)
+    flavours.check_mixed(st, [owner, *args, *kwargs.values()], "call")
+    return with_known_integers(
+        st, [*args, *kwargs.values()], lambda given: methods.call(
+            st, bound, given[: len(args)], dict(zip(kwargs, given[len(args) :]))
+        ),
+    )  # fmt: skip
+
+
+def _call_string(st: Tracer, text: str, name: str, args: Args) -> Abstract:
+    if not all(isinstance(x, Static) for x in args):
+        st.refuse("text made of numbers is not supported", "format results outside")
+    try:
+        return Static(getattr(text, name)(*(x.value for x in args if isinstance(x, Static))))
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise PythonRaises(str(error)) from None
+
+
+# --- inlining ----------------------------------------------------------------------------------------
+
+
+def _inline(
+    st: Tracer, function: FunctionType, source: Any, args: Args, kwargs: Kwargs
+) -> Abstract:
+    """The user's function, traced here."""
+    if (function.__module__ or "").partition(".")[0] == _PACKAGE and not st.is_entry():
+        return derivatives.package_call(st, function, args, kwargs)
+    found = find_source(function)
+    st.captures.guard(source, function.__code__, "code")
+    _check_recursion(st, found.node, function.__name__)
+    frame = Frame(
+        function.__name__, scope_of(found.node), found.filename, function,
+        class_name=found.class_name, node=found.node,
+    )  # fmt: skip
+    defaults = function_defaults(st, function, found.node.args)
+    frame.env.update(_bind(st, function.__name__, found.node.args, defaults, args, kwargs))
+    return _run(st, frame, found.node)
+
+
+def inline_library(st: Tracer, function: FunctionType, args: Args) -> Abstract:
+    """A function of the package: its lines are not the user's, and it changes with nothing."""
+    found = find_source(function)
+    frame = Frame(
+        function.__name__, scope_of(found.node), st.filename, function, node=found.node, library=True
+    )
+    frame.env.update(_bind(st, function.__name__, found.node.args, {}, args, {}))
+    return _run(st, frame, found.node)
+
+
+def _inline_nested(st: Tracer, callee: FunctionVal, args: Args, kwargs: Kwargs) -> Abstract:
+    node = callee.node
+    name = getattr(node, "name", "<lambda>")
+    _check_recursion(st, node, name)
+    outer: Frame = callee.frame
+    frame = Frame(
+        name, scope_of(node), outer.filename, outer=outer, class_name=outer.class_name, node=node,
+        library=outer.library,
+    )  # fmt: skip
+    positional = [*node.args.posonlyargs, *node.args.args]
+    defaults = dict(zip([a.arg for a in positional][::-1], callee.defaults[::-1]))
+    defaults.update(callee.kw_defaults)
+    frame.env.update(_bind(st, name, node.args, defaults, args, kwargs))
+    return _run(st, frame, node)
+
+
+def _check_recursion(st: Tracer, node: FunctionNode, name: str) -> None:
+    if any(frame.node is node for frame in st.frames):
+        st.refuse(f"`{name}` calls itself, which is not supported", "write it as a loop")
+
+
+def _run(st: Tracer, frame: Frame, node: FunctionNode) -> Abstract:
+    st.enter(frame)
+    for name, value in list(frame.env.items()):
+        names.bind(st, name, value)
+    frame.env[RETURNED] = Static(False)
+    if isinstance(node, ast.Lambda):
+        result = st.eval(node.body)
+    else:
+        st.run(node.body)
+        result = _result(st, frame)
+    raised = st.raised()
+    st.leave()
+    if raised:
+        raise PythonRaises("raised in a call")
+    return names.checked(st, result, f"the result of {frame.name}")
+
+
+def _result(st: Tracer, frame: Frame) -> Abstract:
+    returned = frame.env[RETURNED]
+    if isinstance(returned, Static):
+        return frame.env[RESULT] if returned.value else Static(None)
+    result = frame.env.get(RESULT, Static(None))
+    if isinstance(result, Static) and result.value is None:
+        return result
+    return names.nothing_on_some_way(frame.name)
+
+
+def function_defaults(st: Tracer, function: FunctionType, args: ast.arguments) -> Kwargs:
+    """Defaults are read where they stand, at every call; only those that are used are captured."""
+    positional = [a.arg for a in (*args.posonlyargs, *args.args)]
+    found: dict[str, Any] = dict(
+        zip(positional[::-1], (function.__defaults__ or ())[::-1]), **(function.__kwdefaults__ or {})
+    )
+    return {name: _Default(function, name, value) for name, value in found.items()}  # type: ignore[misc]
+
+
+class _Default:
+    """A default that is captured when a call leaves its parameter out."""
+
+    def __init__(self, function: FunctionType, name: str, value: Any):
+        self.function, self.name, self.value = function, name, value
+
+    def taken(self, st: Tracer) -> Abstract:
+        source = ("default", self.function, self.name)
+        return captures.known(st, self.value, source, self.name)
+
+
+def _bind(
+    st: Tracer, name: str, params: ast.arguments, defaults: Kwargs, args: Args, kwargs: Kwargs
+) -> Kwargs:
+    """Arguments to parameters, by Python's rules."""
+    env: Kwargs = {}
+    positional = [a.arg for a in (*params.posonlyargs, *params.args)]
+    env.update(zip(positional, args))
+    extra = args[len(positional) :]
+    if params.vararg:
+        env[params.vararg.arg] = TupleVal(tuple(extra))
+    elif extra:
+        raise PythonRaises(f"{name}() takes {len(positional)} arguments, not {len(args)}")
+    by_name = {a.arg for a in (*params.args, *params.kwonlyargs)}
+    rest: dict[Any, Abstract] = {}
+    for key, value in kwargs.items():
+        if key not in by_name:
+            rest[key] = value
+        elif key in env:
+            raise PythonRaises(f"{name}() got multiple values for argument '{key}'")
+        else:
+            env[key] = value
+    if params.kwarg:
+        env[params.kwarg.arg] = DictRef(st.new_list(rest).object)
+    elif rest:
+        raise PythonRaises(f"{name}() got an unexpected keyword argument '{next(iter(rest))}'")
+    for parameter in (*positional, *(a.arg for a in params.kwonlyargs)):
+        if parameter in env:
+            continue
+        if parameter not in defaults:
+            raise PythonRaises(f"{name}() missing a required argument: '{parameter}'")
+        default = defaults[parameter]
+        env[parameter] = default.taken(st) if isinstance(default, _Default) else default
+    return env

@@ -1,0 +1,186 @@
+"""Calls that put arrays side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..ir.build import KnownDim
+from ..ir.graph import Value
+from ..ir.types import NUMPY_DTYPE
+from ..ops import elementwise as ew
+from ..ops.index import load, store
+from ..ops.shape import copy, expand_dims
+from . import known, ufuncs
+from .arrays import as_array, convert, dtype_of, fresh_array, named_dtype, type_of
+from .creation import filled
+from .frames import PythonRaises
+from .indexing import getitem
+from .keys import SliceVal
+from .registry import given, handles, integer, one_axis, sequence
+from .reshaping import flat_value, reshaped
+from .state import State
+from .values import Abstract, ArrayRef, Static, TupleVal
+from .views import fit
+
+FIRST = Static(0)
+MISMATCH = "all the input array dimensions except for the concatenation axis must match exactly"
+
+
+def joined(st: State, values: Sequence[Value], axis: int, total: KnownDim | None = None) -> Value:
+    """Arrays of one dtype and rank along an axis. `total`: their length together, if it is known."""
+    rank = values[0].type.rank
+    if any(v.type.rank != rank for v in values):
+        raise PythonRaises("all the input arrays must have the same number of dimensions")
+    dims = _common_dims(st, values, axis)
+    pieces = [
+        fit(st, v, [*dims[:axis], st.b.dims[v][axis], *dims[axis + 1 :]], MISMATCH) for v in values
+    ]
+    if total is None:
+        total = 0
+        for v in pieces:
+            total = known.calculate(st, ew.add, total, st.b.dims[v][axis])
+    dims[axis] = total
+    out = filled(st, known.const(st, 0, values[0].type.dtype), dims)
+    offset: KnownDim = 0
+    for v in pieces:
+        length = st.b.dims[v][axis]
+        region = [(0, d) for d in dims]
+        region[axis] = (offset, length)
+        out = _placed(st, out, v, region)
+        offset = known.calculate(st, ew.add, offset, length)
+    return out
+
+
+def _common_dims(st: State, values: Sequence[Value], axis: int) -> list[KnownDim]:
+    """The dims of the other axes; known to be 1 where any of the pieces says so."""
+    dims = list(st.b.dims[values[0]])
+    for v in values[1:]:
+        for k, (d, other) in enumerate(zip(dims, st.b.dims[v])):
+            if k != axis:
+                st.check_same(d, other, MISMATCH)
+                dims[k] = 1 if other == 1 else d
+    return dims
+
+
+def _placed(
+    st: State, out: Value, piece: Value, region: Sequence[tuple[KnownDim, KnownDim]]
+) -> Value:
+    index: list[Value] = []
+    for start, length in region:
+        index += (known.value(st, start), known.value(st, length), known.const(st, 1))
+    ones = tuple(k for k, (_, d) in enumerate(region) if isinstance(d, int) and d == 1)
+    return st.b.emit(store, out, piece, *index, index="s" * len(region), ones=ones)
+
+
+def _arrays(st: State, given_arrays: Abstract) -> list[Value]:
+    """The pieces, in the dtype of all."""
+    if isinstance(given_arrays, ArrayRef):
+        st.refuse("the pieces must be given as a list or tuple", "`np.concatenate([a, b])`")
+    items = sequence(st, given_arrays)
+    if not items:
+        raise PythonRaises("need at least one array to concatenate")
+    values = [as_array(st, x) for x in items]
+    dtypes = [
+        dtype_of(st, x) if isinstance(x, ArrayRef) else NUMPY_DTYPE[v.type.dtype]
+        for x, v in zip(items, values)
+    ]
+    name = named_dtype(st, np.result_type(*dtypes))
+    return [convert(st, v, name) for v in values]
+
+
+@handles(np.concatenate)
+def concatenate(st: State, arrays: Abstract, axis: Abstract | None = FIRST) -> Abstract:
+    values = _arrays(st, arrays)
+    if not given(axis):
+        return fresh_array(st, joined(st, [flat_value(st, v) for v in values], 0))
+    if values[0].type.rank == 0:
+        raise PythonRaises("zero-dimensional arrays cannot be concatenated")
+    return fresh_array(st, joined(st, values, one_axis(st, axis, values[0].type.rank)))
+
+
+@handles(np.stack)
+def stack(st: State, arrays: Abstract, axis: Abstract | None = FIRST) -> Abstract:
+    values = _arrays(st, arrays)
+    along = one_axis(st, axis, values[0].type.rank + 1)
+    return fresh_array(
+        st, joined(st, [st.b.emit(expand_dims, v, axes=(along,)) for v in values], along)
+    )
+
+
+def _at_least(st: State, value: Value, rank: int) -> Value:
+    missing = rank - value.type.rank
+    return st.b.emit(expand_dims, value, axes=tuple(range(missing))) if missing > 0 else value
+
+
+@handles(np.hstack)
+def hstack(st: State, tup: Abstract) -> Abstract:
+    values = [_at_least(st, v, 1) for v in _arrays(st, tup)]
+    return fresh_array(st, joined(st, values, 0 if values[0].type.rank == 1 else 1))
+
+
+@handles(np.vstack)
+def vstack(st: State, tup: Abstract) -> Abstract:
+    return fresh_array(st, joined(st, [_at_least(st, v, 2) for v in _arrays(st, tup)], 0))
+
+
+@handles(np.column_stack)
+def column_stack(st: State, tup: Abstract) -> Abstract:
+    values = _arrays(st, tup)
+    columns = [st.b.emit(expand_dims, v, axes=(1,)) if v.type.rank == 1 else v for v in values]
+    return fresh_array(st, joined(st, columns, 1))
+
+
+@handles(np.append)
+def append(st: State, arr: Abstract, values: Abstract, axis: Abstract | None = None) -> Abstract:
+    return concatenate(st, TupleVal((arr, values)), axis if given(axis) else Static(None))
+
+
+@handles(np.roll)
+def roll(st: State, a: Abstract, shift: Abstract, axis: Abstract | None = None) -> Abstract:
+    value = as_array(st, a)
+    dims = st.b.dims[value]
+    if not given(axis):
+        flat = flat_value(st, value)
+        return fresh_array(st, reshaped(st, _rolled(st, flat, shift, 0), dims))
+    along = one_axis(st, axis, len(dims))
+    return fresh_array(st, _rolled(st, value, shift, along))
+
+
+def _rolled(st: State, value: Value, shift: Abstract, axis: int) -> Value:
+    n = st.b.dims[value][axis]
+    if n == 1:
+        return st.b.emit(copy, value)
+    places = st.b.emit(ew.mod, st.i64(shift), known.value(st, n))
+    rest = st.b.emit(ew.sub, known.value(st, n), places)
+    pieces = [
+        _slab(st, value, axis, rest, places),
+        _slab(st, value, axis, known.const(st, 0), rest),
+    ]
+    return joined(st, pieces, axis, n)
+
+
+def _slab(st: State, value: Value, axis: int, start: Value, length: Value) -> Value:
+    index: list[Value] = []
+    dims = st.b.dims[value]
+    for k, d in enumerate(dims):
+        first, count = (start, length) if k == axis else (known.const(st, 0), known.value(st, d))
+        index += (first, count, known.const(st, 1))
+    ones = tuple(k for k, d in enumerate(dims) if k != axis and isinstance(d, int) and d == 1)
+    return st.b.emit(load, value, *index, index="s" * len(dims), ones=ones)
+
+
+@handles(np.diff)
+def diff(
+    st: State, a: Abstract, n: Abstract | None = None, axis: Abstract | None = None
+) -> Abstract:
+    ref = a if isinstance(a, ArrayRef) else fresh_array(st, as_array(st, a))
+    rank = type_of(st, ref).rank
+    along = one_axis(st, axis if given(axis) else Static(-1), rank)
+    for _ in range(integer(st, n, "the order") if given(n) else 1):
+        later, earlier = ([SliceVal()] * rank for _ in range(2))
+        later[along], earlier[along] = SliceVal(lower=Static(1)), SliceVal(upper=Static(-1))
+        pair = [getitem(st, ref, TupleVal(tuple(key))) for key in (later, earlier)]
+        ref = ufuncs.apply(st, np.subtract, pair)
+    return ref

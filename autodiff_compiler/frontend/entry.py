@@ -1,0 +1,186 @@
+"""The front end's door: a function and what is known of its arguments in, a typed graph out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FunctionType, MethodType
+from typing import Any
+
+from ..errors import Span, UnsupportedError
+from ..ir.graph import Function, Value
+from ..ops.shape import copy
+from ..signature import Spec
+from . import arrays, captures, containers, names
+from .captures import Guard, Source
+from .frames import Frame
+from .numbers import as_num
+from .scopes import parameters, scope_of_statements
+from .source import find_source
+from .tracer import Tracer
+from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Static, TupleVal
+
+ResultTree = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A function's graph and what it depends on.
+
+    `function`: its parameters are the leaves of the arguments, then of the captures; its results are
+    the leaves of the result, then (if asked for) the last versions of the arrays it writes.
+    `result`: ("leaf", k, python), ("arg", path), ("capture", k), ("static", object),
+    ("tuple" or "list", [...]), ("dict", keys, [...]).
+    `mutated`: the numbers of the leaves that the function writes.
+    """
+
+    function: Function
+    result: ResultTree
+    captures: list[tuple[Source, Spec]]
+    guards: list[Guard]
+    mutated: tuple[int, ...]
+
+
+def trace(
+    function: Callable[..., Any], specs: Sequence[Spec], *, derive: Callable[..., Function] | None = None,
+    keep_writes: bool = False,
+) -> Traced:  # fmt: skip
+    """The graph of `function` for arguments of these specs, one per parameter.
+
+    Raises CompileError if the program is outside what can be traced correctly.
+    """
+    st = Tracer(derive)
+    inner = getattr(function, "__func__", function)
+    span = _span_of(inner)
+    st.b.span = span
+    frame = Frame("<call>", scope_of_statements([], []), span.filename, _any_function(inner))
+    st.enter(frame)
+    try:
+        args, kwargs = _arguments(st, function, specs)
+        result = st.guarded(lambda: _call(st, function, args, kwargs))
+        return _finish(st, function, result, keep_writes)
+    except RecursionError:
+        raise UnsupportedError(
+            "this program is nested too deeply", st.b.span, "split the function, or use a loop"
+        ) from None
+
+
+def _any_function(function: Any) -> FunctionType:
+    return function if isinstance(function, FunctionType) else _span_of  # type: ignore[return-value]
+
+
+def _span_of(function: Any) -> Span:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return Span("<unknown>", 0, 0, 0, 0)
+    return Span(code.co_filename, code.co_firstlineno, 0, code.co_firstlineno, 1)
+
+
+def _arguments(
+    st: Tracer, function: Any, specs: Sequence[Spec]
+) -> tuple[list[Abstract], dict[str, Abstract]]:
+    """The abstract arguments, as a call of the function takes them."""
+    inner = getattr(function, "__func__", function)
+    params = find_source(inner).node.args if isinstance(inner, FunctionType) else None
+    listed = parameters(params) if params else [f"x{k}" for k in range(len(specs))]
+    if isinstance(function, MethodType):
+        listed = listed[1:]
+    args: list[Abstract] = []
+    kwargs: dict[str, Abstract] = {}
+    if len(listed) != len(specs):
+        raise TypeError(f"{len(listed)} parameters and {len(specs)} specs")
+    for k, (name, spec) in enumerate(zip(listed, specs)):
+        value = captures.enter(st, spec, name, (k,), None)
+        if params is None or name in {a.arg for a in (*params.posonlyargs, *params.args)}:
+            args.append(value)
+        elif params.vararg and name == params.vararg.arg:
+            args += containers.known_items(st, value, "`*`")
+        elif params.kwarg and name == params.kwarg.arg:
+            kwargs.update(containers.known_dict(st, value))
+        else:
+            kwargs[name] = value
+    return args, kwargs
+
+
+def _call(st: Tracer, function: Any, args: list[Abstract], kwargs: dict[str, Abstract]) -> Abstract:
+    """The function by its own code, whatever else may be attached to it."""
+    return st.call_function(Static(function, ("const", function)), args, kwargs)
+
+
+# --- results -----------------------------------------------------------------------------------------
+
+
+class _Results:
+    """Flattens a result into graph values."""
+
+    def __init__(self, st: Tracer, keep_writes: bool):
+        self.st = st
+        self.keep_writes = keep_writes
+        self.values: list[Value] = []
+
+    def tree(self, x: Abstract) -> ResultTree:
+        st = self.st
+        x = names.checked(st, x, "a result")
+        if isinstance(x, Static):
+            number = as_num(st, x)
+            return ("static", x.value) if number is None else self.leaf(number)
+        if isinstance(x, Num):
+            return self.leaf(x)
+        if isinstance(x, ArrayRef):
+            return self.array(x)
+        if isinstance(x, TupleVal):
+            return ("tuple", [self.tree(item) for item in x.items])
+        if isinstance(x, (ListRef, DictRef)):
+            return self.container(x)
+        st.refuse("this cannot be returned", "return numbers, arrays, tuples, lists and dicts of them")
+
+    def leaf(self, x: Num) -> ResultTree:
+        self.values.append(x.value)
+        # NumPy's float is a Python float as well, so it stands for either.
+        python = x.python and not (x.mixed and x.dtype == "f64")
+        return ("leaf", len(self.values) - 1, python)
+
+    def array(self, x: ArrayRef) -> ResultTree:
+        st, made = self.st, x.object
+        if x.path is None and made.leaf is not None:
+            path = st.captures.objects.get(made)
+            if path is not None and (made.leaf not in st.mutated or self.keep_writes):
+                return ("arg", path)
+        if made.foreign:
+            st.refuse(f"returning an array of dtype {made.foreign} is not supported", "convert it: `.astype(np.int64)`")
+        value = arrays.read(st, x)
+        if value in self.values or value in st.captures.leaves:
+            value = st.b.emit(copy, value)
+        self.values.append(value)
+        return ("leaf", len(self.values) - 1, False)
+
+    def container(self, x: ListRef | DictRef) -> ResultTree:
+        st = self.st
+        if x.object in st.captures.objects and not isinstance(st.heap[x.object], Value):
+            return ("arg", st.captures.objects[x.object])
+        entry = containers.entry_of(st, x)
+        if isinstance(entry, dict):
+            return ("dict", list(entry), [self.tree(v) for v in entry.values()])
+        if isinstance(entry, Value):
+            st.refuse("returning a list that grew in a loop is not supported", "`return np.array(items)`")
+        return ("list", [self.tree(item) for item in entry])
+
+
+def _finish(st: Tracer, function: Any, result: Abstract | None, keep_writes: bool) -> Traced:
+    results = _Results(st, keep_writes)
+    # If every way raises, the check that says so stands in the graph already.
+    tree = ("static", None) if st.raised() or result is None else results.tree(result)
+    mutated = tuple(sorted(st.mutated))
+    values = list(results.values)
+    if keep_writes:
+        by_leaf = {made.leaf: made for made in st.heap if made.leaf is not None}
+        values += [st.version(by_leaf[k]) for k in mutated]
+    name = getattr(function, "__name__", "function")
+    leaves = st.captures.leaves
+    body = st.b.suspend()
+    st.b.splice(body)
+    block = st.b.close(leaves, values)
+    graph = Function(name if name.isidentifier() else "function", block, _span_of(getattr(function, "__func__", function)).filename)
+    return Traced(graph, tree, st.captures.found, st.captures.guards, mutated)
+
+

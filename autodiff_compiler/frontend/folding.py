@@ -1,0 +1,81 @@
+"""Running an operation along an axis: what no single op does is read from `library`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..ir.graph import Value
+from ..ir.types import BOOL, I32, I64
+from ..ops.shape import copy, full, transpose
+from . import known, library
+from .arrays import as_array, convert, fresh_array, named_dtype, operand
+from .registry import dtype_argument, given, handles, one_axis
+from .reshaping import flat_value, reshaped
+from .state import State
+from .values import Abstract, Num
+from .views import read, transposed
+
+_ACCUMULATE = {
+    np.add: library.accumulate_add, np.multiply: library.accumulate_multiply,
+    np.subtract: library.accumulate_subtract, np.maximum: library.accumulate_maximum,
+    np.minimum: library.accumulate_minimum,
+}  # fmt: skip
+
+
+def product(st: State, value: Value, over: Sequence[int]) -> Value:
+    """The product over axes, by a loop: its derivative is right where factors are zero, too."""
+    rank, dims = value.type.rank, st.b.dims[value]
+    kept = [k for k in range(rank) if k not in over]
+    perm = (*over, *kept)
+    if perm != tuple(range(rank)):
+        value = st.b.emit(transpose, value, perm=perm)
+    inner = [dims[k] for k in kept]
+    count = known.product(st, [dims[k] for k in over])
+    rows = reshaped(st, value, [count, *inner])
+    if rows is value:
+        rows = st.b.emit(copy, rows)
+    one = known.const(st, 1, value.type.dtype)
+    if not kept:
+        total = st.inline_source(library.multiply_all, (Num(one, False), fresh_array(st, rows)))
+        return operand(st, total).value
+    sizes = [known.value(st, d) for d in inner]
+    ones = fresh_array(st, st.b.emit(full, one, *sizes, ones=known.ones_of(inner)))
+    return read(st, st.inline_source(library.multiply_rows, (ones, fresh_array(st, rows))))
+
+
+def accumulate(
+    st: State, ufunc: np.ufunc, a: Abstract, axis: Abstract | None, dtype: Abstract | None
+) -> Abstract:
+    """`ufunc.accumulate(a, axis)`; of no axis, along the flattened array."""
+    if ufunc not in _ACCUMULATE:
+        st.refuse(f"np.{ufunc.__name__}.accumulate is not supported", "write it as a loop")
+    named_dtype(st, operand(st, a).dtype)
+    value = as_array(st, a, dtype_argument(st, dtype))
+    if value.type.dtype in (BOOL, I32) and not given(dtype) and ufunc in (np.add, np.multiply):
+        value = convert(st, value, I64)
+    if not given(axis):
+        value = flat_value(st, value)
+    along = one_axis(st, axis, value.type.rank) if given(axis) else 0
+    out = fresh_array(st, st.b.emit(copy, value))
+    order = (along, *(k for k in range(value.type.rank) if k != along))
+    turned = transposed(st, out, order) if along else out
+    st.inline_source(_ACCUMULATE[ufunc], (turned,))
+    return out
+
+
+@handles(np.cumsum, methods=["cumsum"])
+def cumsum(
+    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    out: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    return accumulate(st, np.add, a, axis, dtype)
+
+
+@handles(np.cumprod, methods=["cumprod"])
+def cumprod(
+    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    out: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    return accumulate(st, np.multiply, a, axis, dtype)

@@ -1,0 +1,719 @@
+"""Where two ways of the program meet: what each name stands for then, and what each way yields.
+
+The ways are the two arms of a branch, or what enters a loop and what a trip of it leaves. Arrays
+are told apart by identity: if on each way the same names share an array, and nobody else sees it,
+they share one afterwards, and it may be written. Otherwise the names are left with the contents
+only, and the arrays that they may have been are locked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..ir.graph import Value
+from ..ir.types import BOOL, I64, NUMPY_DTYPE, Array, Scalar, Stack, Type
+from ..ops import stack as stacks
+from ..ops.shape import copy, full
+from . import arrays
+from .frames import RESULT, Snapshot
+from .numbers import Kind, join_kinds, kind_of, number_value
+from .templates import (
+    MAY_BE_ANOTHER, Builder, DictItems, Element, Group, Growing, Items, Lost, Maybe, Method, Number,
+    PathTemplate, Same, Slot, Template, View, Whole, equal, same,
+)  # fmt: skip
+from .values import (
+    Abstract, ArrayRef, At, BoundMethod, DictRef, ListRef, MaybeUnset, Num, Object, Path, Poison,
+    RangeVal, TupleVal, Unset,
+)  # fmt: skip
+from .growing import LOCKED_ELEMENT, element_of, element_value, widen_element
+from .walk import describe, is_outside, references
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
+
+
+class Dead:
+    """What a name stands for on a way on which nobody will ask."""
+
+    def __repr__(self) -> str:
+        return "DEAD"
+
+
+DEAD = Dead()
+#: A root is a name, or a list or dict whose contents differ.
+Root = Any
+
+
+@dataclass
+class Side:
+    """One way: its state at its end. `relevant`: does a name matter on this way?"""
+
+    state: Snapshot
+    relevant: Callable[[str], bool]
+    references: Counter[Object] = field(default_factory=Counter)
+    #: array values that this side yields already
+    yielded: set[Value] = field(default_factory=set)
+
+
+@dataclass
+class Pair:
+    """An array leaf: what it is on either side (None: nobody asks there).
+
+    `objects`: its arrays, completed by what other names say. `linear`: it is the joined names' own.
+    """
+
+    root: Root
+    refs: tuple[ArrayRef | None, ArrayRef | None]
+    objects: list[Object | None] = field(default_factory=list)
+    linear: bool = False
+    group: int | None = None
+    lost: Lost | None = None
+
+    @property
+    def bases(self) -> list[Object | None]:
+        return [ref and ref.object for ref in self.refs]
+
+
+@dataclass
+class Plan:
+    """The outcome: slots in order, and a template per root that differs."""
+
+    slots: list[Slot]
+    groups: list[Group]
+    names: dict[str, Template]
+    entries: dict[Object, Template]
+    arrays: dict[Object, int]
+    locks: set[Object]
+
+    def same_as(self, other: "Plan") -> bool:
+        return (
+            [s.key for s in self.slots] == [s.key for s in other.slots]
+            and self.groups == other.groups
+            and self.names.keys() == other.names.keys()
+            and all(equal(t, other.names[n]) for n, t in self.names.items())
+            and self.entries.keys() == other.entries.keys()
+            and all(equal(t, other.entries[o]) for o, t in self.entries.items())
+            and self.arrays == other.arrays
+            and self.locks <= other.locks
+        )
+
+    def lock(self) -> None:
+        for made in self.locks:
+            made.locked = made.locked or MAY_BE_ANOTHER
+
+    def enter(self, st: Tracer, values: list[Value]) -> None:
+        """Makes names and heap stand for what came by either way: one value per slot."""
+        builder = Builder(st, values, self.groups)
+        for made, slot in self.arrays.items():
+            st.heap[made] = values[slot]
+        for made, template in self.entries.items():
+            st.heap[made] = builder.entry(template, made)
+        for name, template in self.names.items():
+            st.frame.env[name] = builder.build(template)
+        self.lock()
+
+
+class Joiner:
+    """Compares two sides inside `before`, the state around them.
+
+    `previous`: the plan of the last round of a loop. What it gave up on stays given up, so that
+    the rounds come to an end. `in_loop`: the slots begin outside; their dims must be known there.
+    """
+
+    def __init__(
+        self, st: Tracer, before: Snapshot, sides: tuple[Side, Side],
+        previous: Plan | None = None, in_loop: bool = False,
+    ):  # fmt: skip
+        self.st = st
+        self.before = before
+        self.sides = sides
+        self.previous = previous
+        self.in_loop = in_loop
+        self.slots: list[Slot] = []
+        self.groups: list[Group] = []
+        self.pairs: list[Pair] = []
+        self.locks: set[Object] = set()
+
+    # -- the whole --------------------------------------------------------------------------------
+
+    def plan(self, names: list[str]) -> Plan:
+        a, b = self.sides
+        self.st.complete(self.before)
+        for side in self.sides:
+            self.st.complete(side.state)
+            side.references = references(self.st, side.state, side.relevant)
+        roots: list[tuple[Root, Any, Any]] = []
+        for name in names:
+            x, y = self.on(a, name), self.on(b, name)
+            if not same(x, y):
+                roots.append((name, x, y))
+        changed: list[Object] = []
+        for made, old in self.before.heap.items():
+            x, y = a.state.heap[made], b.state.heap[made]
+            if x is y:
+                continue
+            if isinstance(old, Value) and not isinstance(old.type, Stack):
+                changed.append(made)
+            else:
+                roots.append((made, x, y))
+        for root, x, y in roots:
+            self.collect(root, x, y)
+        self.make_groups()
+        self._next_pair = 0
+        heap_slots = {made: self.heap_slot(made) for made in changed}
+        names_out: dict[str, Template] = {}
+        entries: dict[Object, Template] = {}
+        for root, x, y in roots:
+            self.root = root
+            if isinstance(root, Object):
+                entries[root] = self.join_entry(root, x, y)
+            else:
+                names_out[root] = self.join(x, y)
+        if self.previous is not None:
+            self.locks |= self.previous.locks
+        return Plan(self.slots, self.groups, names_out, entries, heap_slots, self.locks)
+
+    def on(self, side: Side, name: str) -> Any:
+        if not side.relevant(name):
+            return DEAD
+        # Nobody asks for the result of a call that has not returned.
+        return side.state.env.get(name, DEAD if name == RESULT else Unset())
+
+    def slot(
+        self, key: tuple[Any, ...], type: Type, name: str,
+        emit: tuple[Callable[[], Value], Callable[[], Value]], dims: Any = None,
+    ) -> int:  # fmt: skip
+        self.slots.append(Slot(key, type, name, emit, dims))
+        return len(self.slots) - 1
+
+    @property
+    def label(self) -> str:
+        """The name that a slot's value is given."""
+        return self.root if isinstance(self.root, str) and self.root.isidentifier() else ""
+
+    # -- arrays: who shares what ------------------------------------------------------------------
+
+    def collect(self, root: Root, x: Any, y: Any) -> None:
+        """The array leaves of a root, in the order in which `join` will come to them."""
+        for refs in self.leaves(x, y):
+            self.pairs.append(Pair(root, refs))
+
+    def leaves(self, x: Any, y: Any) -> list[tuple[ArrayRef | None, ArrayRef | None]]:
+        x, y = _inside_maybe(x), _inside_maybe(y)
+        if isinstance(x, ArrayRef) or isinstance(y, ArrayRef):
+            fits = all(v is DEAD or isinstance(v, ArrayRef) for v in (x, y))
+            apart = fits and not self.is_kept(x, y) and not self.is_view(x, y)
+            return [(_ref(x), _ref(y))] if apart else []
+        parts = self.parts(x, y)
+        if parts is None:
+            self.lock_elements(x, y)
+            return []
+        return [pair for p, q in parts for pair in self.leaves(p, q)]
+
+    def is_kept(self, x: Any, y: Any) -> bool:
+        """An array that stands for itself on both ways, or on the only one that matters."""
+        if x is DEAD or y is DEAD:
+            only = y if x is DEAD else x
+            return is_outside(self.st, self.before, only)
+        return same(x, y)
+
+    def is_view(self, x: Any, y: Any) -> bool:
+        """Views of one array, at indices that may differ."""
+        return (
+            isinstance(x, ArrayRef)
+            and isinstance(y, ArrayRef)
+            and x.object is y.object
+            and alike(x.path, y.path)
+        )
+
+    def parts(self, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
+        """The pairs of items of two containers of one structure, or None."""
+        p, q = self.contents(0, x), self.contents(1, y)
+        if p is None and q is None:
+            return None
+        p, q = _fill(p, q, x), _fill(q, p, y)
+        if p is None or q is None or p[0] != q[0]:
+            return None
+        return list(zip(p[1], q[1], strict=True))
+
+    def contents(self, side: int, x: Any) -> tuple[Any, list[Any]] | None:
+        """(what structure it is, its items) of a container of known structure."""
+        if isinstance(x, tuple):
+            return ("entry", len(x)), list(x)
+        if isinstance(x, dict):
+            return ("entry", tuple(x)), list(x.values())
+        if isinstance(x, TupleVal):
+            return ("tuple", len(x.items)), list(x.items)
+        if isinstance(x, RangeVal):
+            return ("range",), [x.start, x.stop, x.step]
+        if isinstance(x, BoundMethod):
+            return ("method", x.name), [x.self]
+        if isinstance(x, (ListRef, DictRef)) and x.object not in self.before.heap:
+            entry = self.sides[side].state.heap[x.object]
+            if isinstance(entry, tuple):
+                return ("list", len(entry)), list(entry)
+            if isinstance(entry, dict):
+                return ("dict", tuple(entry)), list(entry.values())
+        return None
+
+    def make_groups(self) -> None:
+        """Arrays in one-to-one correspondence, seen by nobody else, stay arrays of their own."""
+        for pair in self.pairs:
+            pair.lost = self.mismatch(pair)
+        pairs = [p for p in self.pairs if not p.lost]
+        partners = self.partners(pairs)
+        for pair in pairs:
+            pair.objects = self.completed(pair, partners)
+            pair.linear = self.is_linear(pair, partners)
+        self.spread(pairs)
+        made: dict[Any, int] = {}
+        for pair in pairs:
+            key = tuple(pair.objects) if pair.linear else id(pair)
+            if key not in made:
+                made[key] = len(self.groups)
+                self.add_group(pair)
+            pair.group = made[key]
+
+    def partners(self, pairs: list[Pair]) -> tuple[dict, dict]:
+        """Per side and array: the arrays that stand in its place on the other side."""
+        found: tuple[dict, dict] = ({}, {})
+        for pair in pairs:
+            objects = pair.bases
+            for k in (0, 1):
+                if objects[k] is not None:
+                    others = found[k].setdefault(objects[k], set())
+                    if objects[1 - k] is not None:
+                        others.add(objects[1 - k])
+        return found
+
+    def completed(self, pair: Pair, partners: tuple[dict, dict]) -> list[Object | None]:
+        """On a side where nobody asks for this name, another name may say what it is."""
+        objects = list(pair.bases)
+        for k in (0, 1):
+            others = partners[1 - k].get(objects[1 - k], ())
+            if objects[k] is None and len(others) == 1:
+                objects[k] = next(iter(others))
+        return objects
+
+    def is_linear(self, pair: Pair, partners: tuple[dict, dict]) -> bool:
+        """Does nobody but the names that are joined here see the array, on either side?"""
+        if self.was_plain(pair):
+            return False
+        if pair.refs[0] and pair.refs[1] and not alike(pair.refs[0].path, pair.refs[1].path):
+            return False
+        for k, made in enumerate(pair.objects):
+            if made is None:
+                continue
+            uses = sum(p.bases[k] is made for p in self.pairs)
+            if (
+                made.leaf is not None
+                or made.locked
+                or len(partners[k].get(made, ())) > 1
+                or uses != self.sides[k].references[made]
+            ):
+                return False
+        return True
+
+    def spread(self, pairs: list[Pair]) -> None:
+        """What one name may be a mere copy of is no longer another name's own."""
+        changed = True
+        while changed:
+            changed = False
+            for k in (0, 1):
+                shared = {p.objects[k] for p in pairs if not p.linear} - {None}
+                for pair in pairs:
+                    if pair.linear and pair.objects[k] in shared:
+                        pair.linear = False
+                        changed = True
+
+    def was_plain(self, pair: Pair) -> bool:
+        """Once the rounds of a loop have found that an array is not one's own, it stays so."""
+        if self.previous is None or not isinstance(pair.root, str):
+            return False
+        old = self.previous.names.get(pair.root)
+        return isinstance(old, Whole) and not self.previous.groups[old.group].linear
+
+    def mismatch(self, pair: Pair) -> Lost | None:
+        """Why no array can stand for both, if so."""
+        self.root = pair.root
+        types = [
+            self.at_side(k, lambda r=ref: arrays.type_of(self.st, r))
+            for k, ref in enumerate(pair.refs)
+            if ref is not None
+        ]
+        if len({(t.dtype, t.rank) for t in types}) > 1:
+            return Lost(
+                f"{self.what} is an array of {types[0]} on one way and of {types[1]} on another",
+                "begin with an array of the final dtype and number of axes",
+            )
+        if self.in_loop and pair.refs[0] is None:
+            assert pair.refs[1] is not None
+            dims = self.at_side(1, lambda: arrays.dims_of(self.st, pair.refs[1]))
+            if not all(isinstance(d, int) or self.st.b.visible(d) for d in dims):
+                if pair.root == RESULT:
+                    return Lost(
+                        "an array is returned from within a loop, and its size is known only there",
+                        "bind it to a name before the loop, and return that behind the loop",
+                    )
+                return Lost(
+                    f"{self.what} is bound within a loop, to an array whose size is known only there",
+                    "bind it to an array before the loop, for instance to `np.zeros(n)`",
+                )
+        return None
+
+    def add_group(self, pair: Pair) -> None:
+        self.root = pair.root
+        present = [o for o in pair.objects if o is not None]
+        if pair.linear:
+            values = [o and self.sides[k].state.heap[o] for k, o in enumerate(pair.objects)]
+            dims = [v and self.st.b.dims[v] for v in values]
+            dtype = next(v for v in values if v is not None).type.dtype
+            emit = tuple(self.yield_value(k, values[k], dtype, dims[1 - k]) for k in (0, 1))
+        else:
+            self.locks |= {o for o in present if o in self.before.heap}
+            dims = [
+                ref and self.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
+                for k, ref in enumerate(pair.refs)
+            ]
+            dtype = self.sides[0 if pair.refs[0] else 1].state.heap[present[0]].type.dtype
+            emit = tuple(self.yield_ref(k, pair.refs[k], dtype, dims[1 - k]) for k in (0, 1))
+        known = dims[1] if dims[0] is None else dims[0]
+        ones = [isinstance(d, int) for d in known]
+        if not self.in_loop and None not in dims:
+            ones = [isinstance(p, int) and isinstance(q, int) for p, q in zip(*dims)]
+        type = Array(dtype, tuple(1 if one else None for one in ones))
+        name = self.label or present[0].name
+        key = ("array", pair.linear, pair.objects[0] if pair.linear else pair.root, type)
+        slot = self.slot(key, type, name, emit, known)
+        contiguous = pair.linear and all(o.contiguous for o in present)
+        self.groups.append(Group(slot, pair.linear, name, contiguous))
+
+    def at_side(self, k: int, act: Callable[[], Any]) -> Any:
+        """Runs a question about a side with its heap in place."""
+        held = self.st.heap
+        self.st.heap = self.sides[k].state.heap
+        try:
+            return act()
+        finally:
+            self.st.heap = held
+
+    # -- what is yielded --------------------------------------------------------------------------
+
+    def once(self, k: int, value: Value) -> Value:
+        """A way never yields one array twice: the second time it is a copy."""
+        yielded = self.sides[k].yielded
+        if value in yielded and isinstance(value.type, Array):
+            return self.st.b.emit(copy, value)
+        yielded.add(value)
+        return value
+
+    def yield_value(
+        self, k: int, value: Value | None, dtype: str, dims: Any
+    ) -> Callable[[], Value]:
+        if value is None:
+            return lambda: self.dummy_array(dtype, dims)
+        return lambda: self.once(k, value)
+
+    def yield_ref(
+        self, k: int, ref: ArrayRef | None, dtype: str, dims: Any
+    ) -> Callable[[], Value]:
+        if ref is None:
+            return lambda: self.dummy_array(dtype, dims)
+        return lambda: self.once(k, self.at_side(k, lambda: arrays.read(self.st, ref)))
+
+    def dummy_array(self, dtype: str, dims: Any) -> Value:
+        """Something of the right type where nobody will look at it."""
+        b = self.st.b
+        sizes = [
+            b.const(d) if isinstance(d, int) else d if b.visible(d) else b.const(0) for d in dims
+        ]
+        ones = tuple(isinstance(d, int) for d in dims)
+        return b.emit(full, b.const(0, dtype), *sizes, ones=ones)
+
+    # -- slots of the heap ------------------------------------------------------------------------
+
+    def heap_slot(self, made: Object) -> int:
+        values = [side.state.heap[made] for side in self.sides]
+        first = values[0]
+        self.root = made.name
+        emit = tuple(lambda k=k: self.once(k, values[k]) for k in (0, 1))
+        dims = self.st.b.dims[first]
+        return self.slot(("heap", made), first.type, made.name, emit, dims)
+
+    def join_entry(self, made: Object, x: Any, y: Any) -> Template:
+        """The contents of a list or dict that both sides know."""
+        if isinstance(x, Poison) or isinstance(y, Poison):
+            found = x if isinstance(x, Poison) else y
+            return Lost(found.reason, found.hint)
+        if isinstance(x, dict) and isinstance(y, dict):
+            if tuple(x) != tuple(y):
+                return Lost("the keys of this dict depend on the way taken", "give it all its keys first")
+            return DictItems(tuple(x), tuple(self.join(p, q) for p, q in zip(x.values(), y.values())))
+        if isinstance(x, tuple) and isinstance(y, tuple) and len(x) == len(y):
+            return Items("entry", tuple(self.join(p, q) for p, q in zip(x, y)))
+        return self.growing(made, x, made, y)
+
+    # -- lists that grow --------------------------------------------------------------------------
+
+    def growing(self, a: Object | None, x: Any, b: Object | None, y: Any) -> Template:
+        """A list whose length depends on the way taken, as a stack."""
+        elements: list[Element] = []
+        for k, (made, entry) in enumerate(((a, x), (b, y))):
+            found = self.elements(k, made, entry)
+            if isinstance(found, Lost):
+                return found
+            elements += found
+        if not elements:
+            return Lost("nothing is known of the elements of this list", "append a number or an array")
+        element = elements[0]
+        for other in elements[1:]:
+            joined = widen_element(element, other)
+            if isinstance(joined, Lost):
+                return joined
+            element = joined
+        emit = tuple(
+            lambda k=k, e=entry: self.as_stack(k, e, element) for k, entry in enumerate((x, y))
+        )
+        key = ("stack", element)
+        return Growing(self.slot(key, Stack(element.type), self.label, emit), element)
+
+    def lock_elements(self, x: Any, y: Any) -> None:
+        """A list shares its elements with other names, but the stack that it becomes has copies."""
+        for k, entry in enumerate((x, y)):
+            if isinstance(entry, ListRef):
+                entry = self.sides[k].state.heap[entry.object]
+            for item in entry if isinstance(entry, tuple) else ():
+                if isinstance(item, ArrayRef):
+                    item.object.locked = item.object.locked or LOCKED_ELEMENT
+                    if item.object in self.before.heap:
+                        self.locks.add(item.object)
+
+    def elements(self, k: int, made: Object | None, entry: Any) -> list[Element] | Lost:
+        if isinstance(entry, Value):
+            return [self.sides[k].state.elements[made]]
+        if not isinstance(entry, tuple):
+            return []
+        found = []
+        for item in entry:
+            element = self.at_side(k, lambda i=item: element_of(self.st, i))
+            if element is None:
+                return Lost(
+                    "a list that grows holds something that is neither a number nor an array",
+                    "keep a list per part of a tuple",
+                )
+            if not all(isinstance(d, int) or self.st.b.visible(d) for d in element.dims):
+                return Lost(
+                    "the arrays of a list that grows have sizes that are known only where it grows",
+                    "let all of them have the size of an array that exists before",
+                )
+            found.append(element)
+        return found
+
+    def as_stack(self, k: int, entry: Any, element: Element) -> Value:
+        if isinstance(entry, Value):
+            return self.once(k, entry)
+        made = self.st.b.emit(stacks.new, element=element.type)
+        for item in entry if isinstance(entry, tuple) else ():
+            value = self.at_side(k, lambda i=item: element_value(self.st, i, element))
+            made = self.st.b.emit(stacks.push, made, value)
+        return made
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def join(self, x: Any, y: Any) -> Template:
+        """The template of one place. Array leaves are met in the order in which they were collected."""
+        if self.previous is not None and isinstance(self.root, str):
+            old = self.previous.names.get(self.root)
+            if isinstance(old, Lost):
+                self.skip(x, y)
+                return old
+        return self._join(x, y)
+
+    def _join(self, x: Any, y: Any) -> Template:
+        if isinstance(x, Poison) or isinstance(y, Poison):
+            self.skip(x, y)
+            found = x if isinstance(x, Poison) else y
+            return Lost(found.reason, found.hint)
+        if isinstance(x, (Unset, MaybeUnset)) or isinstance(y, (Unset, MaybeUnset)):
+            return self.join_maybe(x, y)
+        if x is DEAD or y is DEAD:
+            return self.join_dead(x, y)
+        if isinstance(x, ArrayRef) and isinstance(y, ArrayRef):
+            return self.join_arrays(x, y)
+        if same(x, y):
+            return Same(x)
+        a, b = kind_of(x), kind_of(y)
+        if a is not None and b is not None:
+            return self.join_numbers(x, y)
+        parts = self.parts(x, y)
+        if parts is not None:
+            return self.join_parts(x, y, parts)
+        grown = self.join_lists(x, y)
+        return grown if grown is not None else self.lost(x, y)
+
+    def skip(self, x: Any, y: Any) -> None:
+        self._next_pair += len(self.leaves(x, y))
+
+    def join_parts(self, x: Any, y: Any, parts: list[tuple[Any, Any]]) -> Template:
+        items = tuple(self._join(p, q) for p, q in parts)
+        known = y if x is DEAD else x
+        if isinstance(known, BoundMethod):
+            return Method(items[0], known.name)
+        if isinstance(known, DictRef):
+            k = 1 if x is DEAD else 0
+            return DictItems(tuple(self.sides[k].state.heap[known.object]), items)
+        kind = {TupleVal: "tuple", RangeVal: "range", ListRef: "list"}[type(known)]
+        return Items(kind, items)
+
+    def join_numbers(self, x: Any, y: Any) -> Template:
+        a, b = kind_of(x), kind_of(y)
+        assert a is not None and b is not None
+        kind = join_kinds(a, b)
+        if kind is None:
+            return Lost(
+                f"{self.what} is a number of {_flavour(a)} on one way and of {_flavour(b)} on another",
+                f"begin with a number of that type, for instance `np.{_numpy_name(a, b)}(0)`",
+            )
+        return self.number_slot(kind, x, y)
+
+    def number_slot(self, kind: Any, x: Any, y: Any) -> Number:
+        emit = tuple(lambda v=v: self.number(v, kind.dtype) for v in (x, y))
+        slot = self.slot(("number", kind), Scalar(kind.dtype), self.label, emit)
+        return Number(slot, kind.python, kind.mixed)
+
+    def number(self, x: Any, dtype: str) -> Value:
+        return self.st.b.const(0, dtype) if x is DEAD else number_value(self.st, x, dtype)
+
+    def join_maybe(self, x: Any, y: Any) -> Template:
+        if all(isinstance(v, Unset) or v is DEAD for v in (x, y)):
+            return Same(Unset())
+        emit = tuple(lambda v=v: self.flag(v) for v in (x, y))
+        flag = self.slot(("flag",), Scalar(BOOL), "", emit)
+        inner = self._join(_inside_maybe(x), _inside_maybe(y))
+        return inner if isinstance(inner, Lost) else Maybe(flag, inner)
+
+    def flag(self, x: Any) -> Value:
+        if isinstance(x, MaybeUnset):
+            return x.flag
+        return self.st.b.const(x is not DEAD and not isinstance(x, Unset))
+
+    def join_dead(self, x: Any, y: Any) -> Template:
+        """Only one side matters; the other yields something of the type."""
+        only = y if x is DEAD else x
+        if is_outside(self.st, self.before, only):
+            return Same(only)
+        if isinstance(only, Num):
+            return self.number_slot(kind_of(only), x, y)
+        if isinstance(only, ArrayRef):
+            return self.join_arrays(x, y)
+        parts = self.parts(x, y)
+        if parts is not None:
+            return self.join_parts(x, y, parts)
+        grown = self.join_lists(x, y)
+        return grown if grown is not None else self.lost(x, y)
+
+    def join_lists(self, x: Any, y: Any) -> Template | None:
+        if not all(v is DEAD or isinstance(v, ListRef) for v in (x, y)):
+            return None
+        objects = [None if v is DEAD else v.object for v in (x, y)]
+        own = all(
+            o is None or (not o.locked and self.sides[k].references[o] == 1)
+            for k, o in enumerate(objects)
+        )
+        if not own:
+            return None
+        entries = [() if o is None else self.sides[k].state.heap[o] for k, o in enumerate(objects)]
+        if any(isinstance(e, Poison) for e in entries):
+            return None
+        return self.growing(objects[0], entries[0], objects[1], entries[1])
+
+    # -- arrays -----------------------------------------------------------------------------------
+
+    def join_arrays(self, x: Any, y: Any) -> Template:
+        if self.is_kept(x, y):
+            return Same(y if x is DEAD else x)
+        if self.is_view(x, y):
+            return View(x.object, self.join_paths(x.path, y.path))
+        pair = self.pairs[self._next_pair]
+        self._next_pair += 1
+        if pair.lost is not None:
+            return pair.lost
+        assert pair.group is not None
+        if not pair.linear:
+            return Whole(pair.group, None)
+        known = [ref for ref in pair.refs if ref is not None]
+        if known[0].path is None:
+            return Whole(pair.group, None)
+        return Whole(pair.group, self.join_paths(known[0].path, known[-1].path))
+
+    def join_paths(self, a: Path, b: Path) -> PathTemplate:
+        """The path of either view. Where the indices are one value, no slot is needed."""
+        items = []
+        for p, q in zip(a.items, b.items):
+            operands = tuple(self.index_slot(v, w) for v, w in zip(_indices(p), _indices(q)))
+            if isinstance(p, At):
+                items.append(("at", operands, False, False))
+            else:
+                items.append(("span", operands, p.full and q.full, p.one and q.one))
+        return PathTemplate(tuple(items), a.out)
+
+    def index_slot(self, v: Value, w: Value) -> int | Value:
+        if v is w and self.st.b.visible(v):
+            return v
+        known = [self.st.b.constants.get(x) for x in (v, w)]
+        if known[0] is not None and known[0] == known[1]:
+            return v if self.st.b.visible(v) else w if self.st.b.visible(w) else self.st.b.const(known[0])
+        emit = tuple(lambda x=x: self.index_value(x) for x in (v, w))
+        return self.slot(("index",), Scalar(I64), "", emit)
+
+    def index_value(self, v: Value) -> Value:
+        """The index of a side that nobody asks about is any that is at hand."""
+        return v if self.st.b.visible(v) else self.st.b.const(0)
+
+    @property
+    def what(self) -> str:
+        return f"`{self.label}`" if self.label else "this"
+
+    def lost(self, x: Any, y: Any) -> Lost:
+        return Lost(
+            f"{self.what} is {describe(self.st, x)} on one way and {describe(self.st, y)} on another",
+            "use a name for each, or begin with a value of the same kind",
+        )
+
+
+def alike(a: Path | None, b: Path | None) -> bool:
+    """Are two views of one structure, so that only their indices differ?"""
+    if a is None or b is None:
+        return a is b
+    return a.out == b.out and [type(i) for i in a.items] == [type(i) for i in b.items]
+
+
+def _indices(item: Any) -> tuple[Value, ...]:
+    return (item.index,) if isinstance(item, At) else (item.start, item.length, item.step)
+
+
+def _inside_maybe(x: Any) -> Any:
+    if isinstance(x, MaybeUnset):
+        return x.value
+    return DEAD if isinstance(x, Unset) else x
+
+
+def _ref(x: Any) -> ArrayRef | None:
+    return None if x is DEAD else x
+
+
+def _fill(mine: Any, other: Any, x: Any) -> Any:
+    return (other[0], [DEAD] * len(other[1])) if mine is None and x is DEAD else mine
+
+
+def _flavour(kind: Kind) -> str:
+    whose = "either Python's or NumPy's" if kind.mixed else "Python's" if kind.python else "NumPy's"
+    return f"{whose} {kind.dtype}"
+
+
+def _numpy_name(a: Kind, b: Kind) -> str:
+    own = a if not a.python else b
+    return str(NUMPY_DTYPE[own.dtype])

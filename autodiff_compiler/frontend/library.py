@@ -1,0 +1,54 @@
+"""Functions of NumPy that are loops, as loops: ordinary source, read by the front end when called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def multiply_all(total: Any, x: Any) -> Any:
+    for i in range(x.shape[0]):
+        total = total * x[i]
+    return total
+
+
+def multiply_rows(total: Any, rows: Any) -> Any:
+    for i in range(rows.shape[0]):
+        total *= rows[i]
+    return total
+
+
+def accumulate_add(x: Any) -> Any:
+    for i in range(1, x.shape[0]):
+        x[i] += x[i - 1]
+    return x
+
+
+def accumulate_multiply(x: Any) -> Any:
+    for i in range(1, x.shape[0]):
+        x[i] *= x[i - 1]
+    return x
+
+
+def accumulate_subtract(x: Any) -> Any:
+    for i in range(1, x.shape[0]):
+        x[i] = x[i - 1] - x[i]
+    return x
+
+
+def accumulate_maximum(x: Any) -> Any:
+    for i in range(1, x.shape[0]):
+        x[i] = np.maximum(x[i - 1], x[i])
+    return x
+
+
+def accumulate_minimum(x: Any) -> Any:
+    for i in range(1, x.shape[0]):
+        x[i] = np.minimum(x[i - 1], x[i])
+    return x
+
+
+def multiply_at(x: Any, index: Any, factors: Any) -> None:
+    for k in range(index.shape[0]):
+        x[index[k]] *= factors[k]

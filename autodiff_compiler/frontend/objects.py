@@ -1,0 +1,110 @@
+"""Attributes: of modules, of the user's objects, of arrays and containers."""
+
+from __future__ import annotations
+
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import captures, methods
+from .frames import PythonRaises
+from .values import (
+    Abstract, ArrayRef, BoundMethod, DictRef, ListRef, Num, RangeVal, Static, TupleVal,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
+
+_METHODS = {
+    ListRef: {"append", "extend", "pop", "copy", "index", "count", "insert", "clear", "reverse"},
+    DictRef: {"items", "keys", "values", "get", "copy", "update", "pop", "setdefault"},
+    TupleVal: {"index", "count"},
+}
+
+
+def attribute(st: Tracer, x: Abstract, name: str) -> Abstract:
+    """`x.name`."""
+    if isinstance(x, (ArrayRef, Num)):
+        return methods.attribute(st, x, name)
+    if isinstance(x, (ListRef, DictRef, TupleVal)):
+        if name in _METHODS[type(x)]:
+            return BoundMethod(x, name)
+        what = {ListRef: "a list", DictRef: "a dict", TupleVal: "a tuple"}[type(x)]
+        st.refuse(f"`.{name}` of {what} is not supported")
+    if isinstance(x, RangeVal) and name in ("start", "stop", "step"):
+        return getattr(x, name)
+    if not isinstance(x, Static):
+        st.refuse(f"`.{name}` is not supported here")
+    if isinstance(x.value, ModuleType):
+        return _of_module(st, x, name)
+    if isinstance(x.value, (bool, int, float, np.generic, np.ufunc)):
+        return methods.attribute(st, x, name)
+    if isinstance(x.value, (str, np.dtype)):
+        return _of_constant(st, x, name)
+    if isinstance(x.value, type):
+        return _of_class(st, x, name)
+    return _of_instance(st, x, name)
+
+
+def _found(st: Tracer, x: Static, name: str) -> Any:
+    try:
+        return getattr(x.value, name)
+    except AttributeError as error:
+        raise PythonRaises(str(error)) from None
+
+
+def _of_module(st: Tracer, x: Static, name: str) -> Abstract:
+    value = _found(st, x, name)
+    if captures.constant_of_module(x.value, value):
+        return Static(value)
+    source = ("attr", x.source or ("const", x.value), name)
+    own = x.value.__name__.partition(".")[0] not in ("numpy", "math", "scipy")
+    if callable(value) and not (own and captures.is_users_function(value)):
+        return Static(value, source)
+    return captures.known(st, value, source, name)
+
+
+def _of_constant(st: Tracer, x: Static, name: str) -> Abstract:
+    """Attributes of strings and dtypes are known, and so are calls of strings' methods."""
+    value = _found(st, x, name)
+    return BoundMethod(x, name) if callable(value) else Static(value)
+
+
+def _of_class(st: Tracer, x: Static, name: str) -> Abstract:
+    value = _found(st, x, name)
+    if isinstance(value, (np.dtype, type)):
+        return Static(value)
+    return captures.known(st, value, ("attr", x.source or ("const", x.value), name), name)
+
+
+def _of_instance(st: Tracer, x: Static, name: str) -> Abstract:
+    """An attribute of the user's object: its own, or one of its class."""
+    source = x.source or ("const", x.value)
+    owner, raw = class_attribute(type(x.value), name)
+    if isinstance(raw, property):
+        getter = Static(raw.fget, ("attr", ("attr", ("const", owner), name), "fget"))
+        return st.call_function(getter, [x])
+    if isinstance(raw, FunctionType) and name not in getattr(x.value, "__dict__", {}):
+        return BoundMethod(x, name)
+    if raw is None and name not in getattr(x.value, "__dict__", {}):
+        if hasattr(type(x.value), "__getattr__"):
+            st.refuse("attributes made by `__getattr__` are not supported", "set it on the object")
+    return captures.known(st, _found(st, x, name), ("attr", source, name), name)
+
+
+def class_attribute(cls: type, name: str) -> tuple[type, Any]:
+    """The class of the family that defines a name, and what it defines (None if nobody does)."""
+    for owner in cls.__mro__:
+        if name in owner.__dict__:
+            return owner, owner.__dict__[name]
+    return cls, None
+
+
+def method(st: Tracer, bound: BoundMethod) -> Static:
+    """The function behind a method of the user's object, guarded."""
+    assert isinstance(bound.self, Static)
+    owner, raw = class_attribute(type(bound.self.value), bound.name)
+    source = ("attr", ("const", owner), bound.name)
+    st.captures.guard(source, raw, "is")
+    return Static(raw, source)

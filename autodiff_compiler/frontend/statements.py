@@ -1,0 +1,412 @@
+"""Statements: one function per node class."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..ops.elementwise import not_
+from . import (
+    arrays, containers, expressions, flavours, indexing, iteration, loops, names, promotion,
+)  # fmt: skip
+from .branches import Rest, branch, continue_unless, gone
+from .frames import RESULT, RETURNED
+from .scopes import NONE
+from .values import (
+    Abstract, ArrayRef, DictRef, EnumerateVal, ListRef, Num, RangeVal, ReversedVal, Static,
+    ZipVal,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
+
+#: Loops of a known number of trips up to this are unrolled if they cannot be traced as loops.
+_FEW_TRIPS = 64
+
+
+def run(st: Tracer, body: Sequence[ast.stmt]) -> None:
+    """Traces statements one after the other, as far as this path goes."""
+    for k, statement in enumerate(body):
+        rest = Rest(lambda: run(st, body[k + 1 :]), st.frame.scope.after.get(body[-1], NONE))
+        st.at(statement)
+        if st.guarded(lambda: _execute(st, statement, rest)):
+            return
+        if st.raised():
+            return
+        leaving = gone(st)
+        if leaving is not False:
+            continue_unless(st, leaving, rest)
+            return
+
+
+def _execute(st: Tracer, node: ast.stmt, rest: Rest) -> bool:
+    """Traces one statement. True if the rest of the block was traced with it."""
+    if isinstance(node, ast.If):
+        return _if(st, node, rest)
+    handler = HANDLERS.get(type(node))
+    if handler is None:
+        st.refuse(f"{_WORDS.get(type(node), type(node).__name__)} is not supported", _HINTS.get(type(node), ""))
+    handler(st, node)
+    return False
+
+
+_WORDS: dict[type, str] = {
+    ast.Try: "`try`", ast.With: "`with`", ast.AsyncFunctionDef: "`async def`",
+    ast.AsyncFor: "`async for`", ast.AsyncWith: "`async with`", ast.ClassDef: "a class in a function",
+    ast.Match: "`match`", ast.ImportFrom: "this import in a function",
+}  # fmt: skip
+if hasattr(ast, "TryStar"):
+    _WORDS[ast.TryStar] = "`try`"
+_HINTS: dict[type, str] = {
+    ast.Try: "test the condition with `if` instead of catching the exception",
+    ast.With: "do this outside the function",
+    ast.ClassDef: "define the class outside the function",
+    ast.Match: "use `if` and `elif`",
+    ast.ImportFrom: "import at the top of the file",
+}  # fmt: skip
+
+
+# --- branches ----------------------------------------------------------------------------------------
+
+
+def _if(st: Tracer, node: ast.If, rest: Rest) -> bool:
+    holds = st.truth(st.eval(node.test))
+    st.at(node)
+    if isinstance(holds, bool):
+        run(st, node.body if holds else node.orelse)
+        return False
+    for arm, other, taken in ((node.body, node.orelse, True), (node.orelse, node.body, False)):
+        if _always_raises(arm):
+            st.check(st.b.emit(not_, holds) if taken else holds, "raise")
+            run(st, other)
+            return False
+    after = st.frame.scope.after[node]
+    _, done = branch(
+        st, holds, lambda: run(st, node.body), lambda: run(st, node.orelse), after, rest
+    )
+    return done
+
+
+def _always_raises(body: Sequence[ast.stmt]) -> bool:
+    """Does this block end in an exception whichever way it takes? Then what it does before that is
+    of no interest, not even to be refused."""
+    if not body:
+        return False
+    leaves = (ast.Return, ast.Break, ast.Continue, ast.Try, ast.With)
+    if any(isinstance(n, leaves) for s in body for n in ast.walk(s)):
+        return False
+    last = body[-1]
+    if isinstance(last, ast.If):
+        return _always_raises(last.body) and _always_raises(last.orelse)
+    return isinstance(last, ast.Raise)
+
+
+def _raise(st: Tracer, node: ast.Raise) -> None:
+    st.raise_here("raise")
+
+
+def _assert(st: Tracer, node: ast.Assert) -> None:
+    if not __debug__:
+        return
+    holds = st.truth(st.eval(node.test))
+    if holds is False:
+        st.raise_here("assert")
+    elif not isinstance(holds, bool):
+        st.check(holds, "assert")
+
+
+# --- leaving -----------------------------------------------------------------------------------------
+
+
+def _return(st: Tracer, node: ast.Return) -> None:
+    value: Abstract = Static(None) if node.value is None else st.eval(node.value)
+    st.frame.env[RESULT] = value
+    st.frame.env[RETURNED] = Static(True)
+
+
+def _break(st: Tracer, node: ast.Break) -> None:
+    st.frame.env[st.frame.loops[-1].broken] = Static(True)
+
+
+def _continue(st: Tracer, node: ast.Continue) -> None:
+    st.frame.env[st.frame.loops[-1].skipped] = Static(True)
+
+
+def _pass(st: Tracer, node: ast.stmt) -> None:
+    pass
+
+
+# --- assignment --------------------------------------------------------------------------------------
+
+
+def _expr(st: Tracer, node: ast.Expr) -> None:
+    if not isinstance(node.value, ast.Constant):
+        st.eval(node.value)
+
+
+def _assign(st: Tracer, node: ast.Assign) -> None:
+    value = st.eval(node.value)
+    for target in node.targets:
+        assign(st, target, value)
+
+
+def _ann_assign(st: Tracer, node: ast.AnnAssign) -> None:
+    if node.value is not None:
+        assign(st, node.target, st.eval(node.value))
+
+
+def assign(st: Tracer, target: ast.expr, value: Abstract) -> None:
+    old = st.at(target)
+    if isinstance(target, ast.Name):
+        names.bind(st, target.id, value)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        _unpack(st, target, value)
+    elif isinstance(target, ast.Subscript):
+        base = st.eval(target.value)
+        _store(st, base, expressions.key_of(st, target.slice), value)
+    elif isinstance(target, ast.Attribute):
+        st.refuse(
+            "assigning to an attribute is not supported",
+            "keep the value in a name, and return it",
+        )
+    else:
+        st.refuse("assigning to this is not supported", "name each item")
+    st.b.span = old
+
+
+def _store(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
+    if isinstance(base, ArrayRef):
+        indexing.setitem(st, base, key, value)
+    else:
+        containers.set_item(st, base, key, value)
+
+
+def _unpack(st: Tracer, target: ast.Tuple | ast.List, value: Abstract) -> None:
+    count = len(target.elts)
+    for part in target.elts:
+        if isinstance(part, ast.Starred):
+            st.at(part)
+            st.refuse("`*` in an assignment is not supported", "name each item, or take a slice")
+    source = iteration.sequence(st, value)
+    st.check_same(source.length, count, "the number of values to unpack")
+    if isinstance(source.length, int) and source.length != count:
+        st.raise_here("the number of values to unpack")
+        return
+    items = [source.item(k) for k in range(count)]
+    for part, item in zip(target.elts, items):
+        assign(st, part, names.checked(st, item, "this item"))
+
+
+def _aug_assign(st: Tracer, node: ast.AugAssign) -> None:
+    symbol = expressions.augmented(st, node.op)
+    target = node.target
+    if isinstance(target, ast.Name):
+        current = names.read(st, target.id)
+        names.bind(st, target.id, _augmented(st, symbol, current, st.eval(node.value)))
+    elif isinstance(target, ast.Subscript):
+        base = st.eval(target.value)
+        key = expressions.key_of(st, target.slice)
+        if isinstance(base, ArrayRef):
+            _augment_array(st, symbol, base, key, node)
+            return
+        current = containers.get_item(st, base, key)
+        containers.set_item(st, base, key, _augmented(st, symbol, current, st.eval(node.value)))
+    else:
+        st.at(target)
+        st.refuse("assigning to an attribute is not supported", "keep the value in a name")
+
+
+def _augment_array(
+    st: Tracer, symbol: str, base: ArrayRef, key: Any, node: ast.AugAssign
+) -> None:
+    """`a[key] op= value`: the key is worked out once, and read before the value is."""
+    where = indexing.place(st, base, key)
+    current = indexing.fetch(st, where)
+    value = st.eval(node.value)
+    flavours.check_mixed(st, [current, value], symbol)
+    indexing.augment(st, symbol, where, current, value)
+
+
+def _augmented(st: Tracer, symbol: str, current: Abstract, value: Abstract) -> Abstract:
+    """What the target is bound to after `current symbol= value`."""
+    if isinstance(current, ArrayRef) and arrays.type_of(st, current).rank == 0 and not _writable(current):
+        return flavours.binary(st, symbol, current, value)
+    if isinstance(current, ArrayRef):
+        flavours.check_mixed(st, [current, value], symbol)
+        promotion.inplace(st, symbol, current, value)
+        return current
+    if isinstance(current, ListRef) and symbol == "+":
+        containers.extend(st, current, value)
+        return current
+    if isinstance(current, (ListRef, DictRef)):
+        st.refuse(f"`{symbol}=` on this is not supported")
+    return flavours.binary(st, symbol, current, value)
+
+
+def _writable(ref: ArrayRef) -> bool:
+    """Is a 0-d array an array that is written? What iteration over narrow integers gives is a number."""
+    return not (ref.object.foreign and ref.path is not None)
+
+
+def _delete(st: Tracer, node: ast.Delete) -> None:
+    for target in node.targets:
+        st.at(target)
+        if isinstance(target, ast.Name):
+            names.read(st, target.id)
+            st.frame.env[target.id] = st.unset
+        elif isinstance(target, ast.Subscript):
+            base = st.eval(target.value)
+            if isinstance(base, ArrayRef):
+                st.refuse("elements of an array cannot be deleted", "take a slice")
+            containers.delete_item(st, base, expressions.key_of(st, target.slice))
+        else:
+            st.refuse("`del` of this is not supported")
+
+
+def _function_def(st: Tracer, node: ast.FunctionDef) -> None:
+    if node.decorator_list:
+        st.at(node.decorator_list[0])
+        st.refuse("a decorated function within a function is not supported", "decorate it outside")
+    names.bind(st, node.name, names.function_value(st, node))
+
+
+def _import(st: Tracer, node: ast.Import) -> None:
+    for alias in node.names:
+        if alias.name not in ("numpy", "math"):
+            st.refuse(f"`import {alias.name}` in a function is not supported", "import at the top")
+        module = importlib.import_module(alias.name)
+        names.bind(st, alias.asname or alias.name, Static(module, ("const", module)))
+
+
+def _scope_statement(st: Tracer, node: ast.Global | ast.Nonlocal) -> None:
+    written = [n for n in node.names if n in st.frame.scope.locals]
+    if written:
+        word = "global" if isinstance(node, ast.Global) else "nonlocal"
+        st.refuse(f"`{word} {written[0]}` is assigned to, which is not supported", "return the value")
+
+
+# --- loops -------------------------------------------------------------------------------------------
+
+
+def _while(st: Tracer, node: ast.While) -> None:
+    loops.while_loop(st, loops.describe_loop(st, node))
+
+
+def _for(st: Tracer, node: ast.For) -> None:
+    iterable = st.eval(node.iter)
+    st.at(node)
+    pinned = st.unique("iterable")
+    # What is walked over stays alive, whatever the body does to the names that led to it.
+    st.frame.env[pinned] = iterable
+    loop = loops.describe_loop(st, node)
+    if isinstance(iterable, RangeVal):
+        _over_range(st, loop, iterable)
+    else:
+        _over_sequence(st, loop, iterable)
+    st.frame.env.pop(pinned, None)
+
+
+def _over_range(st: Tracer, loop: loops.Loop, iterable: RangeVal) -> None:
+    fixed = iteration.known_range(st, iterable)
+    bounds = iteration.bounds(st, iterable)
+    if fixed is not None and not fixed:
+        st.run(loop.node.orelse)
+        return
+    loop.at_least_one = fixed is not None
+    assert isinstance(loop.node, ast.For)
+    target = loop.node.target
+
+    def begin(counter: Any) -> None:
+        assign(st, target, Num(counter, True))
+
+    loop.begin = begin
+    if fixed is not None and st.frame.comprehension and len(fixed) <= _FEW_TRIPS:
+        # A list of known length is worth more than a short loop.
+        _unroll(st, loop, [Static(k) for k in fixed])
+        return
+    if fixed is None or len(fixed) > _FEW_TRIPS:
+        loops.counted(st, loop, bounds)
+        return
+    _counted_or_unrolled(st, loop, bounds, [Static(k) for k in fixed])
+
+
+def _counted_or_unrolled(
+    st: Tracer, loop: loops.Loop, bounds: Any, items: Sequence[Abstract]
+) -> None:
+    """Few trips whose counter must be known at compile time are traced one by one."""
+    error = st.attempt(lambda: loops.counted(st, loop, bounds))
+    if error is None:
+        return
+    second = st.attempt(lambda: _unroll(st, loop, items))
+    if second is not None:
+        raise error
+
+
+def _unroll(st: Tracer, loop: loops.Loop, items: Sequence[Abstract]) -> None:
+    assert isinstance(loop.node, ast.For)
+    target = loop.node.target
+    loops.unrolled(st, loop, [lambda item=item: assign(st, target, item) for item in items])
+
+
+def _over_sequence(st: Tracer, loop: loops.Loop, iterable: Abstract) -> None:
+    source = iteration.sequence(st, iterable)
+    assert isinstance(loop.node, ast.For)
+    target = loop.node.target
+    if source.apart and isinstance(source.length, int):
+        _unroll_items(st, loop, source)
+        return
+    grown = _growing_lists(st, iterable)
+
+    def begin(counter: Any) -> None:
+        for made, version in grown.items():
+            if st.heap[made] is not version and not st.b.visible(version):
+                st.refuse("a list must not grow while it is walked over")
+        assign(st, target, iteration.sequence(st, iterable).item(counter))
+
+    loop.begin = begin
+    length = source.length
+    if isinstance(length, int) and length == 0:
+        st.run(loop.node.orelse)
+        return
+    loop.at_least_one = isinstance(length, int)
+    stop = st.b.const(length) if isinstance(length, int) else length
+    loops.counted(st, loop, (st.b.const(0), stop, st.b.const(1)))
+    for made, version in grown.items():
+        if st.heap[made] is not version:
+            st.refuse("a list must not change while it is walked over", "walk over a copy of it")
+
+
+def _unroll_items(st: Tracer, loop: loops.Loop, source: iteration.Sequence) -> None:
+    assert isinstance(loop.node, ast.For) and isinstance(source.length, int)
+    target = loop.node.target
+
+    def bind(k: int) -> Callable[[], None]:
+        return lambda: assign(st, target, names.checked(st, source.item(k), "this item"))
+
+    loops.unrolled(st, loop, [bind(k) for k in range(source.length)])
+
+
+def _growing_lists(st: Tracer, iterable: Abstract) -> dict[Any, Any]:
+    """The lists that are walked over and may grow, with their versions."""
+    if isinstance(iterable, ListRef):
+        return {iterable.object: st.heap[iterable.object]}
+    inner: tuple[Abstract, ...] = ()
+    if isinstance(iterable, ZipVal):
+        inner = iterable.items
+    elif isinstance(iterable, (EnumerateVal, ReversedVal)):
+        inner = (iterable.items,)
+    found: dict[Any, Any] = {}
+    for part in inner:
+        found.update(_growing_lists(st, part))
+    return found
+
+
+HANDLERS: dict[type, Callable[[Any, Any], None]] = {
+    ast.Expr: _expr, ast.Assign: _assign, ast.AnnAssign: _ann_assign, ast.AugAssign: _aug_assign,
+    ast.Return: _return, ast.Break: _break, ast.Continue: _continue, ast.Pass: _pass,
+    ast.Raise: _raise, ast.Assert: _assert, ast.For: _for, ast.While: _while,
+    ast.Delete: _delete, ast.FunctionDef: _function_def, ast.Import: _import,
+    ast.Global: _scope_statement, ast.Nonlocal: _scope_statement,
+}  # fmt: skip

@@ -1,0 +1,323 @@
+"""One specialisation: from a user's function and the types of a call to a plan that can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from . import pipeline
+from .backends.c import emit_c
+from .backends.python import emit_python, load_python
+from .errors import CompileError, InternalError, Span, UnsupportedError
+from .frontend import Traced, trace
+from .ir.build import Rewriter
+from .ir.graph import Function, Value
+from .ir.show import show
+from .ir.types import FLOATS, Array, Scalar
+from .runtime.build import load_kernel
+from .runtime.compiler import find_compiler
+from .runtime.plan import Capture, Guard, OutLeaf, Plan
+from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
+
+Tree = tuple
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function of the IR with everything that a plan is made of.
+
+    `result` is a tree with ("leaf", k, python) for result k of the function.
+    """
+
+    function: Function
+    params: tuple[Spec, ...]
+    result: Tree
+    captures: tuple[Any, ...]
+    guards: tuple[Any, ...]
+    mutated: tuple[int, ...]
+    #: results behind the first `len - writes` ones are the final versions of the mutated parameters
+    writes: tuple[int, ...] = ()
+    static: dict[str, Any] = field(default_factory=dict)
+
+
+class Kernel:
+    """A compiled specialisation.
+
+    `source` (NumPy Python), `c_source` (C) and `ir` are texts; `plan` is what the launcher runs.
+    """
+
+    def __init__(self, program: Program, backend: str, name: str):
+        self.program = program
+        self.backend = backend
+        self.name = name
+
+    @cached_property
+    def python(self) -> Any:
+        return emit_python(self.program.function, self.name)
+
+    @property
+    def source(self) -> str:
+        """The kernel as NumPy Python: what runs with backend="python"."""
+        return self.python.text
+
+    @cached_property
+    def c(self) -> Any:
+        return emit_c(
+            self.program.function, f"adc_{self.name}", inplace_params=frozenset(self.program.writes)
+        )
+
+    @property
+    def c_source(self) -> str:
+        """The kernel as C99: what runs with backend="c"."""
+        return self.c.text
+
+    @cached_property
+    def ir(self) -> str:
+        """The kernel's typed graph."""
+        return show(self.program.function)
+
+    @cached_property
+    def plan(self) -> Plan:
+        program = self.program
+        entry, checks = self._entry()
+        count = len(program.function.results) - len(program.writes)
+        return Plan(
+            name=self.name,
+            params=program.params,
+            captures=tuple(Capture(source, spec) for source, spec in program.captures),
+            guards=tuple(Guard(*guard) for guard in program.guards),
+            outputs=tuple(_out_leaves(program, count)),
+            result=_plain(program.result),
+            writes=program.writes,
+            mutated=program.mutated,
+            checks=checks,
+            entry=entry,
+            span=program.static.get("span", Span("<unknown>", 0, 0, 0, 0)),
+        )
+
+    def _entry(self) -> tuple[Any, tuple[Any, ...]]:
+        if self.backend == "python":
+            run = load_python(self.python, self.name)
+            writes = self.program.writes
+            return (_writing(run, writes) if writes else run), tuple(self.python.checks)
+        loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=tuple(self.c.flags))
+        return loaded.address, tuple(self.c.checks)
+
+
+def _writing(run: Callable[..., tuple], writes: Sequence[int]) -> Callable[..., tuple]:
+    """The last results of `run` are the final versions of the leaves `writes`: they go back there."""
+
+    def entry(*leaves: Any) -> tuple:
+        results = run(*leaves)
+        count = len(results) - len(writes)
+        elsewhere = [(k, v) for k, v in zip(writes, results[count:]) if v is not leaves[k]]
+        # Two arrays may have traded places.
+        for k, v in [(k, v.copy()) for k, v in elsewhere]:
+            leaves[k][...] = v
+        return results[:count]
+
+    return entry
+
+
+def _out_leaves(program: Program, count: int) -> Iterator[OutLeaf]:
+    flavours = dict(_leaf_flavours(program.result))
+    for k, value in enumerate(program.function.results[:count]):
+        kind = "array" if isinstance(value.type, Array) else "scalar"
+        rank = value.type.rank if isinstance(value.type, Array) else 0
+        yield OutLeaf(kind, value.type.dtype, flavours.get(k, False), rank)
+
+
+def _leaf_flavours(tree: Tree) -> Iterator[tuple[int, bool]]:
+    if tree[0] == "leaf":
+        yield tree[1], tree[2]
+    elif tree[0] in ("tuple", "list", "dict"):
+        for part in tree[-1]:
+            yield from _leaf_flavours(part)
+
+
+def _plain(tree: Tree) -> Tree:
+    """The tree as a plan has it: flavours are with the outputs."""
+    if tree[0] == "leaf":
+        return ("leaf", tree[1])
+    if tree[0] in ("tuple", "list", "dict"):
+        return (*tree[:-1], [_plain(part) for part in tree[-1]])
+    return tree
+
+
+# --- programs -----------------------------------------------------------------------------------
+
+
+def resolve_backend(backend: str) -> str:
+    """"auto" becomes "c" where a compiler is found. Raises ValueError, or CompileError for "c" without one."""
+    if backend not in ("auto", "c", "python"):
+        raise ValueError(f'backend is "auto", "c" or "python", not {backend!r}')
+    if backend == "python":
+        return backend
+    found = find_compiler() is not None
+    if backend == "c" and not found:
+        raise CompileError(
+            'no C compiler was found for backend="c"',
+            hint='install gcc or clang, set CC, or use backend="auto"',
+        )
+    return "c" if found else "python"
+
+
+def build(
+    function: Callable[..., Any], request: Request, specs: Sequence[Spec], backend: str,
+    watch: pipeline.Watch | None = None,
+) -> Kernel:  # fmt: skip
+    """Compiles `function` for arguments of these types. Raises CompileError, or TypeError if the
+    arguments or the result cannot be differentiated."""
+    try:
+        program = make_program(function, request, tuple(specs), watch)
+    except (CompileError, TypeError):
+        raise
+    except (AssertionError, LookupError, AttributeError, ValueError, RecursionError) as error:
+        if pipeline.checking():
+            raise
+        name = getattr(function, "__name__", "this function")
+        raise InternalError(
+            f"the compiler failed on `{name}` ({type(error).__name__}: {error})",
+            hint="this is a defect of autodiff_compiler; please report the function",
+        ) from error
+    name = getattr(function, "__name__", "function")
+    name = name if name.isidentifier() else "function"
+    prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
+    return Kernel(program, backend, prefix[request.kind] + name)
+
+
+def make_program(
+    function: Callable[..., Any], request: Request, specs: tuple[Spec, ...],
+    watch: pipeline.Watch | None = None,
+) -> Program:  # fmt: skip
+    """Traces the function, or what another transform made of it, and transforms that."""
+    inner = getattr(function, "__autodiff__", None)
+    if inner is not None and inner["kind"] != "compile":
+        program = make_program(inner["function"], inner["request"], specs)
+        if inner["request"].kind == "compile":
+            program = replace(program, writes=())
+    else:
+        target = inner["function"] if inner is not None else function
+        traced = trace(target, specs, derive=derive, keep_writes=request.kind == "compile")
+        program = _from_traced(traced, specs, request.kind == "compile")
+    if watch is not None:
+        watch("trace", program.function)
+    if request.kind == "compile":
+        made = pipeline.run(program.function, pipeline.primal_passes(), watch)
+        return replace(program, function=made)
+    return differentiate(program, request, specs, watch)
+
+
+def _from_traced(traced: Traced, specs: tuple[Spec, ...], keep_writes: bool) -> Program:
+    return Program(
+        traced.function, specs, traced.result, tuple(traced.captures), tuple(traced.guards),
+        tuple(traced.mutated), tuple(traced.mutated) if keep_writes else (),
+    )  # fmt: skip
+
+
+def differentiate(
+    program: Program, request: Request, specs: tuple[Spec, ...], watch: pipeline.Watch | None
+) -> Program:
+    """The program of value and gradient, or of a pullback, of `program`."""
+    leaves = _differentiable_leaves(specs, request.wrt)
+    value, aux = _value_and_aux(program.result, request)
+    keep = [] if request.kind == "vjp" else [k for k, _ in _leaf_flavours(program.result)]
+    if request.kind == "grad":
+        keep = [k for k, _ in _leaf_flavours(aux)] if aux else []
+    seeds = _seeds(program, value, request)
+    passes = pipeline.gradient_passes(leaves, seeds, keep, request.kind == "vjp")
+    function = pipeline.run(program.function, passes, watch)
+    renumbered = {old: new for new, old in enumerate(keep)}
+    gradients = _gradient_tree(specs, request, len(keep))
+    if request.kind == "vjp":
+        result = gradients
+    elif request.kind == "grad":
+        result = ("tuple", [gradients, _renumber(aux, renumbered)]) if aux else gradients
+    else:
+        result = ("tuple", [_renumber(program.result, renumbered), gradients])
+    return replace(program, function=function, result=result)
+
+
+def _differentiable_leaves(specs: Sequence[Spec], wrt: Sequence[int]) -> list[int]:
+    """The leaf numbers of the parameters to differentiate. Raises TypeError if one is no float."""
+    firsts, count = [], 0
+    for spec in specs:
+        firsts.append(count)
+        count += sum(1 for _ in leaf_specs(spec))
+    out = []
+    for k in wrt:
+        for j, leaf in enumerate(leaf_specs(specs[k])):
+            if leaf.dtype not in FLOATS:
+                raise TypeError(
+                    f"argument {k} holds {leaf}, which cannot be differentiated: pass a float"
+                )
+            out.append(firsts[k] + j)
+        if not any(True for _ in leaf_specs(specs[k])):
+            raise TypeError(f"argument {k} ({specs[k]}) holds no float to differentiate")
+    return out
+
+
+def _value_and_aux(result: Tree, request: Request) -> tuple[Tree, Tree | None]:
+    if not request.has_aux:
+        return result, None
+    if result[0] != "tuple" or len(result[1]) != 2:
+        raise TypeError("with has_aux=True the function returns a pair (value, aux)")
+    return result[1][0], result[1][1]
+
+
+def _seeds(program: Program, value: Tree, request: Request) -> list[int]:
+    """The results whose cotangents drive the sweep."""
+    results = program.function.results
+    if request.kind == "vjp":
+        return [k for k, _ in _leaf_flavours(value) if results[k].type.dtype in FLOATS]
+    if value[0] == "leaf":
+        t = results[value[1]].type
+        if t.dtype in FLOATS and (isinstance(t, Scalar) or t.rank == 0):
+            return [value[1]]
+        raise TypeError(f"the gradient is that of a scalar float, and this function returns {t}")
+    if value[0] == "static" and isinstance(value[1], float):
+        return []
+    raise TypeError("the gradient is that of a scalar float, and this function returns none")
+
+
+def _gradient_tree(specs: Sequence[Spec], request: Request, first: int) -> Tree:
+    numbers = iter(range(first, 10**9))
+
+    def tree(spec: Spec) -> Tree:
+        if isinstance(spec, TreeSpec):
+            parts = [tree(item) for item in spec.items]
+            return ("dict", spec.keys, parts) if spec.kind == "dict" else (spec.kind, parts)
+        if isinstance(spec, StaticSpec):
+            return ("static", None)
+        return ("leaf", next(numbers), isinstance(spec, ScalarSpec) and spec.python)
+
+    parts = [tree(specs[k]) for k in request.wrt]
+    return parts[0] if request.single else ("tuple", parts)
+
+
+def _renumber(tree: Tree, numbers: dict[int, int]) -> Tree:
+    if tree[0] == "leaf":
+        return ("leaf", numbers[tree[1]], tree[2])
+    if tree[0] in ("tuple", "list", "dict"):
+        return (*tree[:-1], [_renumber(part, numbers) for part in tree[-1]])
+    return tree
+
+
+def derive(kind: str, function: Function, wrt: Sequence[int], has_aux: bool = False) -> Function:
+    """What the front end asks for where a traced function calls `grad(g)`: the function that gives
+    all results of `function`, then the gradient of its first result by the parameters `wrt`."""
+    first = function.results[0].type
+    if first.dtype not in FLOATS or isinstance(first, Array) and first.rank:
+        raise UnsupportedError(f"the gradient is that of a scalar float, not of {first}")
+    keep = list(range(len(function.results)))
+    return pipeline.run(function, pipeline.gradient_passes(wrt, [0], keep))
+
+
+def move_params(function: Function, order: Sequence[int]) -> Function:
+    """The function with its parameters in another order."""
+    block = Rewriter().run(function).block
+    params: list[Value] = [block.params[k] for k in order]
+    return function.with_block(replace(block, params=tuple(params)))
+

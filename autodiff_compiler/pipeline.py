@@ -1,0 +1,55 @@
+"""The list of passes, in the order in which they run. The IR is checked after each one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from .ir.check import check
+from .ir.graph import Function
+from .transforms.reverse import reverse
+from .transforms.simplify import simplify
+
+Watch = Callable[[str, Function], None]
+
+
+class Pass(NamedTuple):
+    """A named step: a function of the IR to a function of the IR."""
+
+    name: str
+    run: Callable[[Function], Function]
+
+
+def primal_passes() -> list[Pass]:
+    """What every function goes through before anything else."""
+    return [Pass("simplify", simplify)]
+
+
+def gradient_passes(
+    wrt: Sequence[int], seeds: Sequence[int], keep: Sequence[int], cotangents: bool = False
+) -> list[Pass]:
+    """Value and gradient: see `transforms.reverse.reverse` for the arguments."""
+    return [
+        *primal_passes(),
+        Pass("reverse", lambda function: reverse(function, wrt, seeds, keep, cotangents)),
+    ]
+
+
+PASS_NAMES = ("trace", "simplify", "reverse")
+
+
+def checking() -> bool:
+    """Whether users (or the tests) asked for the IR to be checked: AUTODIFF_COMPILER_CHECK=1."""
+    return os.environ.get("AUTODIFF_COMPILER_CHECK", "") not in ("", "0")
+
+
+def run(function: Function, passes: Sequence[Pass], watch: Watch | None = None) -> Function:
+    """Runs the passes in order; `watch(name, function)` sees what each one leaves."""
+    for step in passes:
+        function = step.run(function)
+        if checking():
+            check(function)
+        if watch is not None:
+            watch(step.name, function)
+    return function

@@ -1,0 +1,294 @@
+/* The gradient of logdet(A) in cholesky.py, by A.
+ * Types as given: A: f64[n,n]
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+void *memset(void *, int, __SIZE_TYPE__);
+double sqrt(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* the product of lengths; the largest number where it does not fit */
+static inline long long adc_times(long long a, long long b) {
+  long long r;
+  return __builtin_mul_overflow(a, b, &r) ? 9223372036854775807LL : r;
+}
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  (void)out;
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *A = in[0].a.data;
+  const long long A_n0 = in[0].a.shape[0];
+  const long long A_n1 = in[0].a.shape[1];
+  adc_stack *tape_L = adc_stack_new(&frame);
+  ADC_MEMORY(tape_L);
+  adc_stack *tape_L_1 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_L_1);
+  adc_stack *tape_L_2 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_L_2);
+  adc_stack *tape_L_3 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_L_3);
+  /* cholesky.py:6: L = A.copy() */
+  double *L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
+  ADC_MEMORY(L);
+  adc_copy(L, A, A_n0 * A_n1, sizeof(double));
+  /* cholesky.py:15: L[i, j] /= L[j, j] */
+  for (long long j = 0; j < A_n0; j++) {
+    ADC_POLL(38);
+    /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
+    for (long long k = 0; k < j; k++) {
+      ADC_CHECK(0, j < A_n1);
+      ADC_CHECK(1, k < A_n1);
+      const double t = L[j * A_n1 + k];
+      const double t_1 = L[j * A_n1 + j];
+      double *place = adc_push(tape_L_2, 1, sizeof(double));
+      ADC_MEMORY(place);
+      *place = t_1;
+      const double t_2 = L[j * A_n1 + j] - t * t;
+      L[j * A_n1 + j] = t_2;
+    }
+    /* cholesky.py:11: L[j, j] = np.sqrt(L[j, j]) */
+    ADC_CHECK(2, j < A_n1);
+    const double t_3 = L[j * A_n1 + j];
+    double *place_1 = adc_push(tape_L_3, 1, sizeof(double));
+    ADC_MEMORY(place_1);
+    *place_1 = t_3;
+    const double t_4 = sqrt(L[j * A_n1 + j]);
+    L[j * A_n1 + j] = t_4;
+    /* cholesky.py:15: L[i, j] /= L[j, j] */
+    for (long long i = j + 1; i < A_n0; i++) {
+      ADC_POLL(18);
+      /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
+      for (long long k_1 = 0; k_1 < j; k_1++) {
+        ADC_CHECK(3, k_1 < A_n1);
+        const double t_5 = L[i * A_n1 + j];
+        double *place_2 = adc_push(tape_L_1, 1, sizeof(double));
+        ADC_MEMORY(place_2);
+        *place_2 = t_5;
+        const double t_6 = L[i * A_n1 + j] - L[i * A_n1 + k_1] * L[j * A_n1 + k_1];
+        L[i * A_n1 + j] = t_6;
+      }
+      /* cholesky.py:15: L[i, j] /= L[j, j] */
+      const double t_7 = L[i * A_n1 + j];
+      double *place_3 = adc_push(tape_L, 1, sizeof(double));
+      ADC_MEMORY(place_3);
+      *place_3 = t_7;
+      const double t_8 = L[i * A_n1 + j] / L[j * A_n1 + j];
+      L[i * A_n1 + j] = t_8;
+    }
+  }
+  /* cholesky.py:18: total += np.log(L[j, j]) */
+  for (long long j_1 = 0; j_1 < A_n0; j_1++) {
+    ADC_POLL(2);
+    ADC_CHECK(4, j_1 < A_n1);
+  }
+  double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
+  ADC_MEMORY(d_L);
+  #pragma omp simd
+  for (long long l = 0; l < A_n0 * A_n1; l++) {
+    d_L[l] = 0.0;
+  }
+  const long long t_9 = A_n0 - 1;
+  for (long long j_2 = t_9; j_2 > -1; j_2--) {
+    ADC_POLL(5);
+    const long long t_10 = (j_2 < 0 ? j_2 + A_n0 : j_2);
+    const long long t_11 = (j_2 < 0 ? j_2 + A_n1 : j_2);
+    const double t_12 = 2.0 / L[t_10 * A_n1 + t_11];
+    d_L[t_10 * A_n1 + t_11] += t_12;
+  }
+  /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
+  for (long long j_3 = t_9; j_3 > -1; j_3--) {
+    ADC_POLL(59);
+    /* cholesky.py:15: L[i, j] /= L[j, j] */
+    const long long t_13 = (j_3 < 0 ? j_3 + A_n1 : j_3);
+    const long long t_14 = (j_3 < 0 ? j_3 + A_n0 : j_3);
+    /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
+    const long long t_15 = j_3 + 1 - 1;
+    for (long long i_1 = t_9; i_1 > t_15; i_1--) {
+      ADC_POLL(30);
+      /* cholesky.py:15: L[i, j] /= L[j, j] */
+      const long long t_16 = (i_1 < 0 ? i_1 + A_n0 : i_1);
+      const double t_17 = d_L[t_16 * A_n1 + t_13];
+      d_L[t_16 * A_n1 + t_13] = 0.0;
+      const double t_18 = *(double *)adc_pop(tape_L, 1, sizeof(double));
+      L[t_16 * A_n1 + t_13] = t_18;
+      const double t_19 = L[t_14 * A_n1 + t_13];
+      const double t_20 = -t_17 * (L[t_16 * A_n1 + t_13] / t_19) / t_19;
+      d_L[t_14 * A_n1 + t_13] += t_20;
+      const double t_21 = t_17 / t_19;
+      d_L[t_16 * A_n1 + t_13] += t_21;
+      /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
+      for (long long k_2 = j_3 - 1; k_2 > -1; k_2--) {
+        const double t_22 = d_L[t_16 * A_n1 + t_13];
+        d_L[t_16 * A_n1 + t_13] = 0.0;
+        const double t_23 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
+        L[t_16 * A_n1 + t_13] = t_23;
+        const double t_24 = -t_22;
+        const long long t_25 = (k_2 < 0 ? k_2 + A_n1 : k_2);
+        const double t_26 = t_24 * L[t_16 * A_n1 + t_25];
+        d_L[t_14 * A_n1 + t_25] += t_26;
+        const double t_27 = t_24 * L[t_14 * A_n1 + t_25];
+        d_L[t_16 * A_n1 + t_25] += t_27;
+        d_L[t_16 * A_n1 + t_13] += t_22;
+      }
+    }
+    /* cholesky.py:11: L[j, j] = np.sqrt(L[j, j]) */
+    const double t_28 = d_L[t_14 * A_n1 + t_13];
+    d_L[t_14 * A_n1 + t_13] = 0.0;
+    const double t_29 = *(double *)adc_pop(tape_L_3, 1, sizeof(double));
+    L[t_14 * A_n1 + t_13] = t_29;
+    const double t_30 = t_28 * 0.5 / sqrt(L[t_14 * A_n1 + t_13]);
+    d_L[t_14 * A_n1 + t_13] += t_30;
+    /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
+    for (long long k_3 = j_3 - 1; k_3 > -1; k_3--) {
+      const double t_31 = d_L[t_14 * A_n1 + t_13];
+      d_L[t_14 * A_n1 + t_13] = 0.0;
+      const double t_32 = *(double *)adc_pop(tape_L_2, 1, sizeof(double));
+      L[t_14 * A_n1 + t_13] = t_32;
+      const long long t_33 = (k_3 < 0 ? k_3 + A_n1 : k_3);
+      const double t_34 = -t_31 * L[t_14 * A_n1 + t_33];
+      const double t_35 = t_34 + t_34;
+      d_L[t_14 * A_n1 + t_33] += t_35;
+      d_L[t_14 * A_n1 + t_13] += t_31;
+    }
+  }
+  const long long shape[] = {A_n0, A_n1};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *result = data;
+  adc_copy(result, d_L, A_n0 * A_n1, sizeof(double));
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,291 @@
+/* The gradient of logdet(A) in cholesky_rows.py, by A.
+ * Types as given: A: f64[n,n]
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+void *memset(void *, int, __SIZE_TYPE__);
+double sqrt(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* the product of lengths; the largest number where it does not fit */
+static inline long long adc_times(long long a, long long b) {
+  long long r;
+  return __builtin_mul_overflow(a, b, &r) ? 9223372036854775807LL : r;
+}
+
+/* how many numbers range(start, stop, step) has */
+static inline unsigned long long adc_trips(long long start, long long stop, long long step) {
+  unsigned long long a = (unsigned long long)start, b = (unsigned long long)stop;
+  if (step > 0) return start < stop ? (b - a - 1) / (unsigned long long)step + 1 : 0;
+  return step < 0 && start > stop ? (a - b - 1) / (0ULL - (unsigned long long)step) + 1 : 0;
+}
+
+/* a bound of a slice, wrapped and clipped to low..high */
+static inline long long adc_clip(long long i, long long n, long long low, long long high) {
+  if (i < 0) i += n;
+  return i < low ? low : i > high ? high : i;
+}
+
+/* the length of a slice with bounds that are wrapped and clipped */
+static inline long long adc_length(long long lo, long long hi, long long step) {
+  return (long long)adc_trips(lo, hi, step);
+}
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  (void)out;
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *A = in[0].a.data;
+  const long long A_n0 = in[0].a.shape[0];
+  const long long A_n1 = in[0].a.shape[1];
+  adc_stack *tape_value = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value);
+  adc_stack *tape_value_1 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value_1);
+  adc_stack *tape_L = adc_stack_new(&frame);
+  ADC_MEMORY(tape_L);
+  adc_stack *tape_L_1 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_L_1);
+  /* cholesky_rows.py:6: L = A.copy() */
+  double *L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
+  ADC_MEMORY(L);
+  adc_copy(L, A, A_n0 * A_n1, sizeof(double));
+  /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
+  for (long long j = 0; j < A_n0; j++) {
+    ADC_POLL(27);
+    /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
+    ADC_CHECK(0, j < A_n1);
+    const long long length = adc_length(0, adc_clip(j, A_n1, 0, A_n1), 1);
+    double t = 0.0;
+    #pragma omp simd reduction(+:t)
+    for (long long k = 0; k < length; k++) {
+      t += L[j * A_n1 + k] * L[j * A_n1 + k];
+    }
+    const double t_1 = sqrt(L[j * A_n1 + j] - t);
+    double *place = adc_push(tape_value_1, 1, sizeof(double));
+    ADC_MEMORY(place);
+    *place = t_1;
+    const double t_2 = L[j * A_n1 + j];
+    double *place_1 = adc_push(tape_L_1, 1, sizeof(double));
+    ADC_MEMORY(place_1);
+    *place_1 = t_2;
+    L[j * A_n1 + j] = t_1;
+    /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
+    for (long long i = j + 1; i < A_n0; i++) {
+      ADC_POLL(12);
+      double t_3 = 0.0;
+      #pragma omp simd reduction(+:t_3)
+      for (long long k = 0; k < length; k++) {
+        t_3 += L[i * A_n1 + k] * L[j * A_n1 + k];
+      }
+      const double t_4 = (L[i * A_n1 + j] - t_3) / L[j * A_n1 + j];
+      double *place_2 = adc_push(tape_value, 1, sizeof(double));
+      ADC_MEMORY(place_2);
+      *place_2 = t_4;
+      const double t_5 = L[i * A_n1 + j];
+      double *place_3 = adc_push(tape_L, 1, sizeof(double));
+      ADC_MEMORY(place_3);
+      *place_3 = t_5;
+      L[i * A_n1 + j] = t_4;
+    }
+  }
+  /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
+  double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
+  ADC_MEMORY(d_L);
+  #pragma omp simd
+  for (long long k = 0; k < A_n0 * A_n1; k++) {
+    d_L[k] = 0.0;
+  }
+  const long long t_6 = A_n0 - 1;
+  /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
+  for (long long j_1 = t_6; j_1 > -1; j_1--) {
+    ADC_POLL(46 + 4 * A_n0 * A_n1);
+    /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
+    const long long t_7 = (j_1 < 0 ? j_1 + A_n0 : j_1);
+    const long long t_8 = (j_1 < 0 ? j_1 + A_n1 : j_1);
+    const double t_9 = 2.0 / L[t_7 * A_n1 + t_8];
+    d_L[t_7 * A_n1 + t_8] += t_9;
+    /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
+    const long long length_1 = adc_length(0, adc_clip(j_1, A_n1, 0, A_n1), 1);
+    const long long t_10 = j_1 + 1 - 1;
+    for (long long i_1 = t_6; i_1 > t_10; i_1--) {
+      ADC_POLL(20 + 2 * A_n0 * A_n1);
+      const long long t_11 = (i_1 < 0 ? i_1 + A_n0 : i_1);
+      const double t_12 = d_L[t_11 * A_n1 + t_8];
+      d_L[t_11 * A_n1 + t_8] = 0.0;
+      const double t_13 = *(double *)adc_pop(tape_L, 1, sizeof(double));
+      L[t_11 * A_n1 + t_8] = t_13;
+      const double t_14 = L[t_7 * A_n1 + t_8];
+      const double t_15 = t_12 / t_14;
+      const double t_16 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+      const double t_17 = -t_12 * t_16 / t_14;
+      d_L[t_7 * A_n1 + t_8] += t_17;
+      const double t_18 = -t_15;
+      #pragma omp simd
+      for (long long k = 0; k < length_1; k++) {
+        d_L[t_7 * A_n1 + k] += t_18 * L[t_11 * A_n1 + k];
+      }
+      #pragma omp simd
+      for (long long k = 0; k < length_1; k++) {
+        d_L[t_11 * A_n1 + k] += t_18 * L[t_7 * A_n1 + k];
+      }
+      d_L[t_11 * A_n1 + t_8] += t_15;
+    }
+    /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
+    const double t_19 = d_L[t_7 * A_n1 + t_8];
+    d_L[t_7 * A_n1 + t_8] = 0.0;
+    const double t_20 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
+    L[t_7 * A_n1 + t_8] = t_20;
+    const double t_21 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+    const double t_22 = t_19 * 0.5 / t_21;
+    const double t_23 = -t_22;
+    #pragma omp simd
+    for (long long k = 0; k < length_1; k++) {
+      d_L[t_7 * A_n1 + k] += t_23 * L[t_7 * A_n1 + k];
+    }
+    #pragma omp simd
+    for (long long k = 0; k < length_1; k++) {
+      d_L[t_7 * A_n1 + k] += t_23 * L[t_7 * A_n1 + k];
+    }
+    d_L[t_7 * A_n1 + t_8] += t_22;
+  }
+  const long long shape[] = {A_n0, A_n1};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *result = data;
+  adc_copy(result, d_L, A_n0 * A_n1, sizeof(double));
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,301 @@
+/* The gradient of misfit(u0, conductivity, target, steps) in heat_stepper.py, by u0 and conductivity.
+ * Types as given: u0: f64[n], target: f64[n], steps: i64
+ * Types assumed, for none were given: conductivity: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+void *memset(void *, int, __SIZE_TYPE__);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* how many numbers range(start, stop, step) has */
+static inline unsigned long long adc_trips(long long start, long long stop, long long step) {
+  unsigned long long a = (unsigned long long)start, b = (unsigned long long)stop;
+  if (step > 0) return start < stop ? (b - a - 1) / (unsigned long long)step + 1 : 0;
+  return step < 0 && start > stop ? (a - b - 1) / (0ULL - (unsigned long long)step) + 1 : 0;
+}
+
+/* a bound of a slice, wrapped and clipped to low..high */
+static inline long long adc_clip(long long i, long long n, long long low, long long high) {
+  if (i < 0) i += n;
+  return i < low ? low : i > high ? high : i;
+}
+
+/* the length of a slice with bounds that are wrapped and clipped */
+static inline long long adc_length(long long lo, long long hi, long long step) {
+  return (long long)adc_trips(lo, hi, step);
+}
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; } adc_mark;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static inline adc_mark adc_here(const adc_frame *f) {
+  adc_mark m;
+  m.chunk = f->now;
+  m.used = f->now ? f->now->used : 0;
+  m.stacks = f->stacks;
+  return m;
+}
+
+static inline void adc_release(adc_frame *f, adc_mark m) {
+  if (f->stacks != m.stacks) adc_free_stacks(f, m.stacks);
+  f->now = m.chunk ? m.chunk : f->first;
+  if (f->now) f->now->used = m.used;
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* the same for elements that are arrays: they may differ in size */
+static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
+  char *ends = (char *)s->ends;
+  if (s->ends_room < (s->length + 1) * 8) {
+    if (!adc_grow(&ends, &s->ends_room, (s->length + 1) * 8)) return 0;
+    s->ends = (long long *)ends;
+  }
+  s->ends[s->length] = s->used;
+  return adc_push(s, count, size);
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *u0 = in[0].a.data;
+  const double conductivity = in[1].f;
+  const double *target = in[2].a.data;
+  const long long steps = in[3].i;
+  const long long u0_n0 = in[0].a.shape[0];
+  const long long target_n0 = in[2].a.shape[0];
+  adc_stack *tape_u = adc_stack_new(&frame);
+  ADC_MEMORY(tape_u);
+  /* heat_stepper.py:5: u = u0.copy() */
+  double *u = adc_alloc(&frame, u0_n0, sizeof(double));
+  ADC_MEMORY(u);
+  adc_copy(u, u0, u0_n0, sizeof(double));
+  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
+  const adc_mark mark = adc_here(&frame);
+  for (long long i_1 = 0; i_1 < steps; i_1++) {
+    ADC_POLL(16 + u0_n0);
+    const long long first = adc_clip(1, u0_n0, 0, u0_n0);
+    const long long length = adc_length(first, adc_clip(-1, u0_n0, 0, u0_n0), 1);
+    double *place = adc_push_array(tape_u, length, sizeof(double));
+    ADC_MEMORY(place);
+    #pragma omp simd
+    for (long long i = 0; i < length; i++) {
+      place[i] = u[1 + i];
+    }
+    double *t = adc_alloc(&frame, length, sizeof(double));
+    ADC_MEMORY(t);
+    #pragma omp simd
+    for (long long i = 0; i < length; i++) {
+      t[i] = u[1 + i] + conductivity * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
+    }
+    #pragma omp simd
+    for (long long i = 0; i < length; i++) {
+      u[1 + i] = t[i];
+    }
+    adc_release(&frame, mark);
+  }
+  /* heat_stepper.py:8: return np.sum((u - target) ** 2) */
+  ADC_CHECK(0, u0_n0 == target_n0);
+  double *t_1 = adc_alloc(&frame, u0_n0, sizeof(double));
+  ADC_MEMORY(t_1);
+  #pragma omp simd
+  for (long long i = 0; i < u0_n0; i++) {
+    t_1[i] = u[i] - target[i];
+  }
+  const long long shape[] = {u0_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_u = data;
+  #pragma omp simd
+  for (long long i = 0; i < u0_n0; i++) {
+    d_u[i] = 1.0 * t_1[i] + 1.0 * t_1[i];
+  }
+  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
+  long long t_2;
+  ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_2));
+  double t_3 = 0.0;
+  const adc_mark mark_1 = adc_here(&frame);
+  for (long long i_2 = t_2; i_2 > -1; i_2--) {
+    ADC_POLL(151 + 6 * u0_n0);
+    const long long first_1 = adc_clip(1, u0_n0, 0, u0_n0);
+    const long long length_1 = adc_length(first_1, adc_clip(-1, u0_n0, 0, u0_n0), 1);
+    double *t_4 = adc_alloc(&frame, length_1, sizeof(double));
+    ADC_MEMORY(t_4);
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      t_4[i] = d_u[1 + i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      d_u[1 + i] = 0.0;
+    }
+    double *t_5 = adc_alloc(&frame, length_1, sizeof(double));
+    ADC_MEMORY(t_5);
+    adc_copy(t_5, adc_pop(tape_u, length_1, sizeof(double)), length_1, sizeof(double));
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      u[1 + i] = t_5[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      d_u[1 + i] += t_4[i];
+    }
+    double d_conductivity = 0.0;
+    #pragma omp simd reduction(+:d_conductivity)
+    for (long long i = 0; i < length_1; i++) {
+      d_conductivity += t_4[i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
+    }
+    double *t_6 = adc_alloc(&frame, length_1, sizeof(double));
+    ADC_MEMORY(t_6);
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      t_6[i] = t_4[i] * conductivity;
+    }
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      d_u[i] += t_6[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      d_u[2 + i] += t_6[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < length_1; i++) {
+      d_u[1 + i] += -t_6[i] * 2.0;
+    }
+    t_3 = t_3 + d_conductivity;
+    adc_release(&frame, mark_1);
+  }
+  out[1].f = t_3;
+done:
+  adc_leave(&frame);
+  return status;
+}

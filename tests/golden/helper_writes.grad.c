@@ -1,0 +1,213 @@
+/* The gradient of angle(a, b) in helper_writes.py, by a and b.
+ * Types as given: a: f64[n], b: f64[n]
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+double sqrt(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  (void)out;
+  int status = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *a = in[0].a.data;
+  const double *b = in[1].a.data;
+  const long long a_n0 = in[0].a.shape[0];
+  const long long b_n0 = in[1].a.shape[0];
+  /* helper_writes.py:10: a, b = a.copy(), b.copy() */
+  double *a_1 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(a_1);
+  adc_copy(a_1, a, a_n0, sizeof(double));
+  double *a_old = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(a_old);
+  adc_copy(a_old, a_1, a_n0, sizeof(double));
+  double *b_1 = adc_alloc(&frame, b_n0, sizeof(double));
+  ADC_MEMORY(b_1);
+  adc_copy(b_1, b, b_n0, sizeof(double));
+  double *b_old = adc_alloc(&frame, b_n0, sizeof(double));
+  ADC_MEMORY(b_old);
+  adc_copy(b_old, b_1, b_n0, sizeof(double));
+  /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
+  double t = 0.0;
+  #pragma omp simd reduction(+:t)
+  for (long long i = 0; i < a_n0; i++) {
+    t += a_1[i] * a_1[i];
+  }
+  const double t_1 = sqrt(t);
+  double *t_2 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(t_2);
+  #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    t_2[i] = a_1[i] / t_1;
+  }
+  #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    a_1[i] = t_2[i];
+  }
+  double t_3 = 0.0;
+  #pragma omp simd reduction(+:t_3)
+  for (long long i = 0; i < b_n0; i++) {
+    t_3 += b_1[i] * b_1[i];
+  }
+  const double t_4 = sqrt(t_3);
+  double *t_5 = adc_alloc(&frame, b_n0, sizeof(double));
+  ADC_MEMORY(t_5);
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    t_5[i] = b_1[i] / t_4;
+  }
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    b_1[i] = t_5[i];
+  }
+  /* helper_writes.py:13: return 1.0 - a @ b */
+  ADC_CHECK(0, a_n0 == b_n0);
+  const double t_6 = -1.0;
+  double *d_a = adc_alloc(&frame, b_n0, sizeof(double));
+  ADC_MEMORY(d_a);
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    d_a[i] = t_6 * b_1[i];
+  }
+  double *d_b = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(d_b);
+  #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    d_b[i] = t_6 * a_1[i];
+  }
+  /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
+  double *t_7 = adc_alloc(&frame, b_n0, sizeof(double));
+  ADC_MEMORY(t_7);
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    t_7[i] = d_b[i];
+  }
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    d_b[i] = 0.0;
+  }
+  double t_8 = 0.0;
+  #pragma omp simd reduction(+:t_8)
+  for (long long i = 0; i < b_n0; i++) {
+    t_8 += -t_7[i] * t_5[i] / t_4;
+  }
+  const long long shape[] = {a_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 1, shape, &data) == 0);
+  double *d_b_1 = data;
+  const double t_9 = t_8 * 0.5 / t_4;
+  #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    d_b_1[i] = d_b[i] + t_7[i] / t_4 + t_9 * b_old[i] + t_9 * b_old[i];
+  }
+  double *t_10 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(t_10);
+  #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    t_10[i] = d_a[i];
+  }
+  #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    d_a[i] = 0.0;
+  }
+  double t_11 = 0.0;
+  #pragma omp simd reduction(+:t_11)
+  for (long long i = 0; i < a_n0; i++) {
+    t_11 += -t_10[i] * t_2[i] / t_1;
+  }
+  const long long shape_1[] = {b_n0};
+  void *data_1;
+  ADC_MEMORY(call->alloc(call, 0, shape_1, &data_1) == 0);
+  double *d_a_1 = data_1;
+  const double t_12 = t_11 * 0.5 / t_1;
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    d_a_1[i] = d_a[i] + t_10[i] / t_1 + t_12 * a_old[i] + t_12 * a_old[i];
+  }
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,331 @@
+/* The gradient of final_energy(position, velocity, dt, steps) in leapfrog.py, by position and velocity.
+ * Types as given: position: f64[n], velocity: f64[n], steps: i64
+ * Types assumed, for none were given: dt: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+void *memset(void *, int, __SIZE_TYPE__);
+#if defined(__GNUC__) && !defined(__clang__)
+#define ADC_VECTOR _Pragma("omp declare simd notinbranch")
+#else
+#define ADC_VECTOR
+#endif
+ADC_VECTOR double pow(double, double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; } adc_mark;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static inline adc_mark adc_here(const adc_frame *f) {
+  adc_mark m;
+  m.chunk = f->now;
+  m.used = f->now ? f->now->used : 0;
+  m.stacks = f->stacks;
+  return m;
+}
+
+static inline void adc_release(adc_frame *f, adc_mark m) {
+  if (f->stacks != m.stacks) adc_free_stacks(f, m.stacks);
+  f->now = m.chunk ? m.chunk : f->first;
+  if (f->now) f->now->used = m.used;
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* the same for elements that are arrays: they may differ in size */
+static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
+  char *ends = (char *)s->ends;
+  if (s->ends_room < (s->length + 1) * 8) {
+    if (!adc_grow(&ends, &s->ends_room, (s->length + 1) * 8)) return 0;
+    s->ends = (long long *)ends;
+  }
+  s->ends[s->length] = s->used;
+  return adc_push(s, count, size);
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  (void)out;
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *position = in[0].a.data;
+  const double *velocity = in[1].a.data;
+  const double dt = in[2].f;
+  const long long steps = in[3].i;
+  const long long position_n0 = in[0].a.shape[0];
+  const long long velocity_n0 = in[1].a.shape[0];
+  adc_stack *tape_x = adc_stack_new(&frame);
+  ADC_MEMORY(tape_x);
+  /* leapfrog.py:5: x, v = position.copy(), velocity.copy() */
+  double *x = adc_alloc(&frame, position_n0, sizeof(double));
+  ADC_MEMORY(x);
+  adc_copy(x, position, position_n0, sizeof(double));
+  double *v = adc_alloc(&frame, velocity_n0, sizeof(double));
+  ADC_MEMORY(v);
+  adc_copy(v, velocity, velocity_n0, sizeof(double));
+  /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
+  for (long long i_1 = 0; i_1 < steps; i_1++) {
+    ADC_POLL(20 + 2 * velocity_n0 + position_n0);
+    /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
+    const double t = 0.5 * dt;
+    ADC_CHECK(0, velocity_n0 == position_n0);
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      v[i] = v[i] - t * pow(x[i], 3.0);
+    }
+    /* leapfrog.py:8: x += dt * v */
+    ADC_CHECK(1, position_n0 == velocity_n0);
+    double *place = adc_push_array(tape_x, position_n0, sizeof(double));
+    ADC_MEMORY(place);
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      place[i] = x[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      x[i] = x[i] + dt * v[i];
+    }
+    /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      v[i] = v[i] - t * pow(x[i], 3.0);
+    }
+  }
+  /* leapfrog.py:10: return 0.5 * np.sum(v * v) + 0.25 * np.sum(x**4) */
+  double *d_x = adc_alloc(&frame, position_n0, sizeof(double));
+  ADC_MEMORY(d_x);
+  const int t_1 = 4.0 == 0.0;
+  const double t_2 = 4.0 - 1.0;
+  #pragma omp simd
+  for (long long i = 0; i < position_n0; i++) {
+    d_x[i] = (t_1 ? 0.0 : 0.25 * 4.0 * pow(x[i], t_2));
+  }
+  double *d_v = adc_alloc(&frame, velocity_n0, sizeof(double));
+  ADC_MEMORY(d_v);
+  #pragma omp simd
+  for (long long i = 0; i < velocity_n0; i++) {
+    d_v[i] = 0.5 * v[i] + 0.5 * v[i];
+  }
+  /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
+  long long t_3;
+  ADC_CHECK(2, !__builtin_sub_overflow(steps, 1, &t_3));
+  /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
+  double *d_x_next = adc_alloc(&frame, position_n0, sizeof(double));
+  ADC_MEMORY(d_x_next);
+  double *d_v_next = adc_alloc(&frame, velocity_n0, sizeof(double));
+  ADC_MEMORY(d_v_next);
+  const adc_mark mark_1 = adc_here(&frame);
+  for (long long i_2 = t_3; i_2 > -1; i_2--) {
+    ADC_POLL(31 + 6 * velocity_n0 + 5 * position_n0);
+    /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
+    double *d_v_1 = adc_alloc(&frame, velocity_n0, sizeof(double));
+    ADC_MEMORY(d_v_1);
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      d_v_1[i] = d_v[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      d_v[i] = 0.0;
+    }
+    const double t_4 = 0.5 * dt;
+    const int t_5 = 3.0 == 0.0;
+    const double t_6 = 3.0 - 1.0;
+    double *d_x_1 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(d_x_1);
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      d_x_1[i] = d_x[i] + (t_5 ? 0.0 : -d_v_1[i] * t_4 * 3.0 * pow(x[i], t_6));
+    }
+    /* leapfrog.py:8: x += dt * v */
+    double *d_x_2 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(d_x_2);
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      d_x_2[i] = d_x_1[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      d_x_1[i] = 0.0;
+    }
+    double *t_7 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(t_7);
+    adc_copy(t_7, adc_pop(tape_x, position_n0, sizeof(double)), position_n0, sizeof(double));
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      x[i] = t_7[i];
+    }
+    double *d_v_2 = adc_alloc(&frame, velocity_n0, sizeof(double));
+    ADC_MEMORY(d_v_2);
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      d_v_2[i] = d_v[i] + d_v_1[i] + d_x_2[i] * dt;
+    }
+    /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
+    double *d_v_3 = adc_alloc(&frame, velocity_n0, sizeof(double));
+    ADC_MEMORY(d_v_3);
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      d_v_3[i] = d_v_2[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      d_v_2[i] = 0.0;
+    }
+    #pragma omp simd
+    for (long long i = 0; i < velocity_n0; i++) {
+      d_v_next[i] = d_v_2[i] + d_v_3[i];
+    }
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      d_x_next[i] = d_x_1[i] + d_x_2[i] + (t_5 ? 0.0 : -d_v_3[i] * t_4 * 3.0 * pow(x[i], t_6));
+    }
+    double *old_d_x = d_x;
+    d_x = d_x_next;
+    d_x_next = old_d_x;
+    double *old_d_v = d_v;
+    d_v = d_v_next;
+    d_v_next = old_d_v;
+    adc_release(&frame, mark_1);
+  }
+  const long long shape[] = {position_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *result = data;
+  adc_copy(result, d_x, position_n0, sizeof(double));
+  const long long shape_1[] = {velocity_n0};
+  void *data_1;
+  ADC_MEMORY(call->alloc(call, 1, shape_1, &data_1) == 0);
+  double *result_1 = data_1;
+  adc_copy(result_1, d_v, velocity_n0, sizeof(double));
+done:
+  adc_leave(&frame);
+  return status;
+}

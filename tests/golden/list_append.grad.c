@@ -1,0 +1,230 @@
+/* The gradient of path_length(start, speed, steps) in list_append.py, by start and speed.
+ * Types as given: steps: i64
+ * Types assumed, for none were given: start: f64, speed: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+void *memset(void *, int, __SIZE_TYPE__);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_path_length(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double start = in[0].f;
+  const double speed = in[1].f;
+  const long long steps = in[2].i;
+  adc_stack *tape_p = adc_stack_new(&frame);
+  ADC_MEMORY(tape_p);
+  adc_stack *tape_value = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value);
+  /* list_append.py:3: for k in range(steps): */
+  adc_stack *s_1 = adc_stack_new(&frame);
+  ADC_MEMORY(s_1);
+  double *place = adc_push(s_1, 1, sizeof(double));
+  ADC_MEMORY(place);
+  *place = start;
+  /* list_append.py:4: positions.append(positions[-1] + speed * k) */
+  for (long long k = 0; k < steps; k++) {
+    ADC_POLL(9);
+    const long long t = s_1->length;
+    ADC_CHECK(0, -1 >= -t && -1 < t);
+    const long long t_1 = -1 < 0 ? -1 + t : -1;
+    long long *place_1 = adc_push(tape_value, 1, sizeof(long long));
+    ADC_MEMORY(place_1);
+    *place_1 = t_1;
+    const double t_2 = ((double *)s_1->data)[t_1];
+    const double t_3 = t_2 + speed * (double)k;
+    double *place_2 = adc_push(s_1, 1, sizeof(double));
+    ADC_MEMORY(place_2);
+    *place_2 = t_3;
+  }
+  const long long t_4 = s_1->length;
+  /* list_append.py:6: for p in positions: */
+  const long long t_5 = s_1->length;
+  for (long long p = 0; p < t_5; p++) {
+    ADC_POLL(2);
+    const double p_1 = ((double *)s_1->data)[p];
+    double *place_3 = adc_push(tape_p, 1, sizeof(double));
+    ADC_MEMORY(place_3);
+    *place_3 = p_1;
+  }
+  /* list_append.py:7: total += p * p */
+  double *t_6 = adc_alloc(&frame, t_4, sizeof(double));
+  ADC_MEMORY(t_6);
+  #pragma omp simd
+  for (long long i = 0; i < t_4; i++) {
+    t_6[i] = 0.0;
+  }
+  adc_stack *s_2 = adc_stack_new(&frame);
+  ADC_MEMORY(s_2);
+  for (long long i = 0; i < t_4; i++) {
+    double *place_4 = adc_push(s_2, 1, sizeof(double));
+    ADC_MEMORY(place_4);
+    adc_copy(place_4, t_6 + i, 1, sizeof(double));
+  }
+  /* list_append.py:6: for p in positions: */
+  for (long long p_2 = t_5 - 1; p_2 > -1; p_2--) {
+    ADC_POLL(5);
+    /* list_append.py:7: total += p * p */
+    const double p_3 = *(double *)adc_pop(tape_p, 1, sizeof(double));
+    const double d_p = p_3 + p_3;
+    /* list_append.py:6: for p in positions: */
+    const double t_7 = ((double *)s_2->data)[p_2];
+    const double t_8 = t_7 + d_p;
+    double *place_5 = &((double *)s_2->data)[p_2];
+    *place_5 = t_8;
+  }
+  /* list_append.py:4: positions.append(positions[-1] + speed * k) */
+  long long t_9;
+  ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_9));
+  double t_10 = 0.0;
+  for (long long k_1 = t_9; k_1 > -1; k_1--) {
+    ADC_POLL(8);
+    const double t_11 = *(double *)adc_pop(s_2, 1, sizeof(double));
+    const double d_speed = t_11 * (double)k_1;
+    const long long t_12 = *(long long *)adc_pop(tape_value, 1, sizeof(long long));
+    const double t_13 = ((double *)s_2->data)[t_12];
+    const double t_14 = t_13 + t_11;
+    double *place_6 = &((double *)s_2->data)[t_12];
+    *place_6 = t_14;
+    t_10 = t_10 + d_speed;
+  }
+  /* list_append.py:3: for k in range(steps): */
+  const double d_start = *(double *)adc_pop(s_2, 1, sizeof(double));
+  out[0].f = d_start;
+  out[1].f = t_10;
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,46 @@
+# The gradient of path_length(start, speed, steps) in list_append.py, by start and speed.
+# Types as given: steps: i64
+# Types assumed, for none were given: start: f64, speed: f64
+
+import numpy as np
+
+
+def grad_path_length(start, speed, steps):
+    tape_p = []
+    tape_value = []
+    # line 3: for k in range(steps):
+    tape = []
+    tape.append(start)
+    # line 4: positions.append(positions[-1] + speed * k)
+    for k in range(steps):
+        k_1 = len(tape)
+        if not -k_1 <= -1 < k_1:
+            raise IndexError("check 0: the index is out of bounds")
+        k_2 = -1 + k_1 if -1 < 0 else -1
+        tape_value.append(k_2)
+        tape.append(tape[k_2] + speed * np.float64(k))
+    # line 6: for p in positions:
+    k_3 = len(tape)
+    for p in range(k_3):
+        p = tape[p]
+        tape_p.append(p)
+    # line 7: total += p * p
+    tape_1 = list(np.zeros(len(tape)))
+    # line 6: for p in positions:
+    for p in range(k_3 - 1, -1, -1):
+        # line 7: total += p * p
+        p_1 = tape_p.pop()
+        d_p = p_1 + p_1
+        # line 6: for p in positions:
+        tape_1[p] = tape_1[p] + d_p
+    d_speed = 0.0
+    # line 4: positions.append(positions[-1] + speed * k)
+    for k in range(steps - 1, -1, -1):
+        t = tape_1.pop()
+        d_speed_1 = t * np.float64(k)
+        d_speed += d_speed_1
+        k_4 = tape_value.pop()
+        tape_1[k_4] = tape_1[k_4] + t
+    # line 3: for k in range(steps):
+    d_start = tape_1.pop()
+    return d_start, d_speed

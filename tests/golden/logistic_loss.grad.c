@@ -1,0 +1,246 @@
+/* The gradient of loss(w, X, y, strength) in logistic_loss.py, by w.
+ * Types as given: w: f64[m], X: f64[n,m], y: f64[n]
+ * Types assumed, for none were given: strength: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memset(void *, int, __SIZE_TYPE__);
+#if defined(__GNUC__) && !defined(__clang__)
+#define ADC_VECTOR _Pragma("omp declare simd notinbranch")
+#else
+#define ADC_VECTOR
+#endif
+ADC_VECTOR double exp(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  (void)out;
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *w = in[0].a.data;
+  const double *X = in[1].a.data;
+  const double *y = in[2].a.data;
+  const double strength = in[3].f;
+  const long long w_n0 = in[0].a.shape[0];
+  const long long X_n0 = in[1].a.shape[0];
+  const long long X_n1 = in[1].a.shape[1];
+  const long long y_n0 = in[2].a.shape[0];
+  adc_stack *tape_value = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value);
+  adc_stack *tape_value_1 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value_1);
+  adc_stack *tape_value_2 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value_2);
+  /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+  for (long long i = 0; i < X_n0; i++) {
+    ADC_POLL(17);
+    /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
+    ADC_CHECK(0, i < y_n0);
+    ADC_CHECK(1, X_n1 == w_n0);
+    double t = 0.0;
+    #pragma omp simd reduction(+:t)
+    for (long long j = 0; j < X_n1; j++) {
+      t += X[i * X_n1 + j] * w[j];
+    }
+    const double margin = y[i] * t;
+    /* logistic_loss.py:8: if margin > 0.0: */
+    const int t_1 = margin > 0.0;
+    unsigned char *place = adc_push(tape_value_2, 1, sizeof(unsigned char));
+    ADC_MEMORY(place);
+    *place = t_1;
+    /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+    if (t_1) {
+      /* logistic_loss.py:9: total += np.log(1.0 + np.exp(-margin)) */
+      const double t_2 = exp(-margin);
+      double *place_1 = adc_push(tape_value_1, 1, sizeof(double));
+      ADC_MEMORY(place_1);
+      *place_1 = t_2;
+    } else {
+      /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+      const double t_3 = exp(margin);
+      double *place_2 = adc_push(tape_value, 1, sizeof(double));
+      ADC_MEMORY(place_2);
+      *place_2 = t_3;
+    }
+  }
+  double *d_w = adc_alloc(&frame, w_n0, sizeof(double));
+  ADC_MEMORY(d_w);
+  #pragma omp simd
+  for (long long j = 0; j < w_n0; j++) {
+    d_w[j] = 0.0;
+  }
+  /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
+  double d_total = 1.0;
+  double *d_w_next = adc_alloc(&frame, w_n0, sizeof(double));
+  ADC_MEMORY(d_w_next);
+  for (long long i_1 = X_n0 - 1; i_1 > -1; i_1--) {
+    ADC_POLL(20 + w_n0);
+    /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+    const int t_4 = *(unsigned char *)adc_pop(tape_value_2, 1, sizeof(unsigned char));
+    double d_margin;
+    double d_total_1;
+    if (t_4) {
+      /* logistic_loss.py:9: total += np.log(1.0 + np.exp(-margin)) */
+      const double t_5 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+      d_margin = -(d_total / (1.0 + t_5) * t_5);
+      d_total_1 = d_total;
+    } else {
+      /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+      const double d_margin_1 = -d_total;
+      const double t_6 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+      const double d_margin_2 = d_total / (1.0 + t_6) * t_6;
+      d_margin = d_margin_1 + d_margin_2;
+      d_total_1 = d_total;
+    }
+    /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
+    const double t_7 = d_margin * y[(i_1 < 0 ? i_1 + y_n0 : i_1)];
+    const long long t_8 = (i_1 < 0 ? i_1 + X_n0 : i_1);
+    #pragma omp simd
+    for (long long j = 0; j < w_n0; j++) {
+      d_w_next[j] = d_w[j] + t_7 * X[t_8 * X_n1 + j];
+    }
+    d_total = d_total_1;
+    double *old_d_w = d_w;
+    d_w = d_w_next;
+    d_w_next = old_d_w;
+  }
+  /* logistic_loss.py:5: total = 0.5 * strength * np.sum(w * w) */
+  const long long shape[] = {w_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_w_1 = data;
+  const double t_9 = d_total * (0.5 * strength);
+  #pragma omp simd
+  for (long long j = 0; j < w_n0; j++) {
+    d_w_1[j] = d_w[j] + t_9 * w[j] + t_9 * w[j];
+  }
+done:
+  adc_leave(&frame);
+  return status;
+}

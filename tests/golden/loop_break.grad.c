@@ -1,0 +1,194 @@
+/* The gradient of series(x, tolerance) in loop_break.py, by x.
+ * Types assumed, for none were given: x: f64, tolerance: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memset(void *, int, __SIZE_TYPE__);
+double fabs(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double x = in[0].f;
+  const double tolerance = in[1].f;
+  adc_stack *tape_term = adc_stack_new(&frame);
+  ADC_MEMORY(tape_term);
+  /* loop_break.py:7: if abs(term) < tolerance: */
+  double term = 1.0;
+  long long t = 0;
+  for (long long k = 1; k < 100; k++) {
+    ADC_POLL(13);
+    double *place = adc_push(tape_term, 1, sizeof(double));
+    ADC_MEMORY(place);
+    *place = term;
+    /* loop_break.py:6: term = term * x / k */
+    const double t_1 = (double)k;
+    ADC_CHECK(0, t_1 != 0.0);
+    const double term_1 = term * x / t_1;
+    /* loop_break.py:7: if abs(term) < tolerance: */
+    const int t_2 = fabs(term_1) < tolerance ? 1 : 0;
+    long long t_3;
+    ADC_CHECK(1, !__builtin_add_overflow(t, 1, &t_3));
+    term = term_1;
+    t = t_3;
+    if (t_2) break;
+  }
+  long long t_4;
+  ADC_CHECK(2, !__builtin_sub_overflow(t, 1, &t_4));
+  /* loop_break.py:6: term = term * x / k */
+  double d_term = 0.0;
+  double d_total = 1.0;
+  double t_5 = 0.0;
+  for (long long k_1 = 1 + t_4; k_1 > 0; k_1--) {
+    ADC_POLL(12);
+    /* loop_break.py:7: if abs(term) < tolerance: */
+    const double term_2 = *(double *)adc_pop(tape_term, 1, sizeof(double));
+    const double t_6 = (double)k_1;
+    const double term_3 = term_2 * x / t_6;
+    /* loop_break.py:9: total += term */
+    double d_total_1;
+    if (fabs(term_3) < tolerance) {
+      d_total_1 = d_total;
+    } else {
+      d_total_1 = d_total;
+      d_term = d_term + d_total;
+    }
+    /* loop_break.py:6: term = term * x / k */
+    const double t_7 = d_term / t_6;
+    const double d_x = t_7 * term_2;
+    d_term = t_7 * x;
+    d_total = d_total_1;
+    t_5 = t_5 + d_x;
+  }
+  out[0].f = t_5;
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,40 @@
+# The gradient of series(x, tolerance) in loop_break.py, by x.
+# Types assumed, for none were given: x: f64, tolerance: f64
+
+import numpy as np
+
+
+def grad_series(x, tolerance):
+    tape_term = []
+    term = 1.0
+    k = 0
+    # line 7: if abs(term) < tolerance:
+    for k_1 in range(1, 100):
+        tape_term.append(term)
+        # line 6: term = term * x / k
+        t = np.float64(k_1)
+        if t == 0.0:
+            raise ArithmeticError("check 0: division by zero")
+        term = term * x / t
+        stop = True if np.abs(term) < tolerance else False
+        k += 1
+        if stop:
+            break
+    d_term = 0.0
+    d_total = 1.0
+    d_x = 0.0
+    for k_1 in range(1 + (k - 1), 0, -1):
+        # line 7: if abs(term) < tolerance:
+        term = tape_term.pop()
+        t_1 = np.float64(k_1)
+        term_1 = term * x / t_1
+        # line 9: total += term
+        if not np.abs(term_1) < tolerance:
+            d_total_1 = d_term + d_total
+            d_term = d_total_1
+        # line 6: term = term * x / k
+        t_2 = d_term / t_1
+        d_term = t_2 * x
+        d_x_1 = t_2 * term
+        d_x += d_x_1
+    return d_x

@@ -1,0 +1,171 @@
+/* The gradient of energy(x, floor) in masks.py, by x.
+ * Types as given: x: f64[n]
+ * Types assumed, for none were given: floor: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void free(void *);
+double sqrt(double);
+double fabs(double);
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+static inline double adc_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  (void)out;
+  (void)where;
+  int status = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *x = in[0].a.data;
+  const double floor_1 = in[1].f;
+  const long long x_n0 = in[0].a.shape[0];
+  /* masks.py:5: y = x * x */
+  double *y = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(y);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    y[i] = x[i] * x[i];
+  }
+  /* masks.py:6: y[x < floor] = 0.0 */
+  long long *t = adc_alloc(&frame, x_n0, sizeof(long long));
+  ADC_MEMORY(t);
+  long long n = 0;
+  for (long long i = 0; i < x_n0; i++) {
+    if (x[i] < floor_1) {
+      t[n] = i;
+      n++;
+    }
+  }
+  for (long long i = 0; i < n; i++) {
+    y[t[i]] = 0.0;
+  }
+  /* masks.py:7: safe = np.where(x > 0.0, np.sqrt(np.abs(x)), 0.0) */
+  unsigned char *t_1 = adc_alloc(&frame, x_n0, sizeof(unsigned char));
+  ADC_MEMORY(t_1);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    t_1[i] = x[i] > 0.0;
+  }
+  double *t_2 = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(t_2);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    t_2[i] = sqrt(fabs(x[i]));
+  }
+  /* masks.py:8: return np.sum(y * safe) + np.mean(x[x > floor]) */
+  long long *t_3 = adc_alloc(&frame, x_n0, sizeof(long long));
+  ADC_MEMORY(t_3);
+  long long n_1 = 0;
+  for (long long i = 0; i < x_n0; i++) {
+    if (x[i] > floor_1) {
+      t_3[n_1] = i;
+      n_1++;
+    }
+  }
+  double *d_x = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(d_x);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    d_x[i] = 0.0;
+  }
+  const double t_4 = 1.0 / (double)n_1;
+  for (long long i = 0; i < n_1; i++) {
+    d_x[t_3[i]] += t_4;
+  }
+  double *d_y = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(d_y);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    d_y[i] = 1.0 * (t_1[i] ? t_2[i] : 0.0);
+  }
+  /* masks.py:6: y[x < floor] = 0.0 */
+  for (long long i = 0; i < n; i++) {
+    d_y[t[i]] = 0.0;
+  }
+  /* masks.py:5: y = x * x */
+  const long long shape[] = {x_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_x_1 = data;
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    d_x_1[i] = d_x[i] + (t_1[i] ? (t_1[i] ? (t_1[i] ? 1.0 * y[i] : 0.0) * 0.5 / t_2[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_y[i] * x[i] + d_y[i] * x[i];
+  }
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,177 @@
+/* The gradient of loss(w, b, x, y) in neuron_arrays.py, by w and b.
+ * Types as given: w: f64[m], x: f64[n,m], y: f64[n]
+ * Types assumed, for none were given: b: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void free(void *);
+#if defined(__GNUC__) && !defined(__clang__)
+#define ADC_VECTOR _Pragma("omp declare simd notinbranch")
+#else
+#define ADC_VECTOR
+#endif
+ADC_VECTOR double exp(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *w = in[0].a.data;
+  const double b = in[1].f;
+  const double *x = in[2].a.data;
+  const double *y = in[3].a.data;
+  const long long w_n0 = in[0].a.shape[0];
+  const long long x_n0 = in[2].a.shape[0];
+  const long long x_n1 = in[2].a.shape[1];
+  const long long y_n0 = in[3].a.shape[0];
+  /* neuron_arrays.py:5: z = x @ w + b */
+  ADC_CHECK(0, x_n1 == w_n0);
+  double *t = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(t);
+  for (long long i = 0; i < x_n0; i++) {
+    double t_1 = 0.0;
+    #pragma omp simd reduction(+:t_1)
+    for (long long j = 0; j < x_n1; j++) {
+      t_1 += x[i * x_n1 + j] * w[j];
+    }
+    t[i] = t_1;
+  }
+  /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
+  double *t_2 = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(t_2);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    t_2[i] = exp(-(t[i] + b));
+  }
+  double *t_3 = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(t_3);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    t_3[i] = 1.0 + t_2[i];
+  }
+  double *y_hat = adc_alloc(&frame, x_n0, sizeof(double));
+  ADC_MEMORY(y_hat);
+  #pragma omp simd
+  for (long long i = 0; i < x_n0; i++) {
+    y_hat[i] = 1.0 / t_3[i];
+  }
+  /* neuron_arrays.py:7: return np.mean((y - y_hat) ** 2) */
+  ADC_CHECK(1, y_n0 == x_n0);
+  double *t_4 = adc_alloc(&frame, y_n0, sizeof(double));
+  ADC_MEMORY(t_4);
+  #pragma omp simd
+  for (long long i = 0; i < y_n0; i++) {
+    t_4[i] = y[i] - y_hat[i];
+  }
+  const double t_5 = (double)y_n0;
+  /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
+  double *d_z = adc_alloc(&frame, y_n0, sizeof(double));
+  ADC_MEMORY(d_z);
+  const double t_6 = 1.0 / t_5;
+  #pragma omp simd
+  for (long long i = 0; i < y_n0; i++) {
+    d_z[i] = -(-(-(t_6 * t_4[i] + t_6 * t_4[i])) * y_hat[i] / t_3[i] * t_2[i]);
+  }
+  /* neuron_arrays.py:5: z = x @ w + b */
+  double d_b = 0.0;
+  #pragma omp simd reduction(+:d_b)
+  for (long long i = 0; i < y_n0; i++) {
+    d_b += d_z[i];
+  }
+  const long long shape[] = {x_n1};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_w = data;
+  #pragma omp simd
+  for (long long i = 0; i < x_n1; i++) {
+    d_w[i] = 0.0;
+  }
+  for (long long i = 0; i < x_n0; i++) {
+    const double t_7 = d_z[i];
+    #pragma omp simd
+    for (long long j = 0; j < x_n1; j++) {
+      d_w[j] += x[j + i * x_n1] * t_7;
+    }
+  }
+  out[1].f = d_b;
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,219 @@
+/* The gradient of eccentric_anomaly(mean, eccentricity) in newton_while.py, by mean and eccentricity.
+ * Types assumed, for none were given: mean: f64, eccentricity: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memset(void *, int, __SIZE_TYPE__);
+#if defined(__GNUC__) && !defined(__clang__)
+#define ADC_VECTOR _Pragma("omp declare simd notinbranch")
+#else
+#define ADC_VECTOR
+#endif
+ADC_VECTOR double sin(double);
+ADC_VECTOR double cos(double);
+double fabs(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double mean = in[0].f;
+  const double eccentricity = in[1].f;
+  adc_stack *tape_value = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value);
+  adc_stack *tape_value_1 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value_1);
+  adc_stack *tape_E = adc_stack_new(&frame);
+  ADC_MEMORY(tape_E);
+  /* newton_while.py:10: E -= step */
+  double E = mean;
+  double step = 1.0;
+  long long t = 0;
+  while (fabs(step) > 1e-10) {
+    ADC_POLL(20);
+    /* newton_while.py:8: while abs(step) > 1e-10: */
+    double *place = adc_push(tape_E, 1, sizeof(double));
+    ADC_MEMORY(place);
+    *place = E;
+    /* newton_while.py:9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricity * math.cos(E)) */
+    ADC_CHECK(0, !(E == E && E - E != 0));
+    const double t_1 = sin(E);
+    double *place_1 = adc_push(tape_value_1, 1, sizeof(double));
+    ADC_MEMORY(place_1);
+    *place_1 = t_1;
+    const double t_2 = cos(E);
+    double *place_2 = adc_push(tape_value, 1, sizeof(double));
+    ADC_MEMORY(place_2);
+    *place_2 = t_2;
+    const double t_3 = 1.0 - eccentricity * t_2;
+    ADC_CHECK(1, t_3 != 0.0);
+    const double step_1 = (E - eccentricity * t_1 - mean) / t_3;
+    /* newton_while.py:10: E -= step */
+    long long t_4;
+    ADC_CHECK(2, !__builtin_add_overflow(t, 1, &t_4));
+    E = E - step_1;
+    step = step_1;
+    t = t_4;
+  }
+  /* newton_while.py:9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricity * math.cos(E)) */
+  const long long t_5 = t;
+  double d_E = 1.0;
+  double t_6 = 0.0;
+  double t_7 = 0.0;
+  for (long long i_1 = 0; i_1 < t_5; i_1++) {
+    ADC_POLL(31);
+    /* newton_while.py:10: E -= step */
+    const double d_step = -d_E;
+    /* newton_while.py:9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricity * math.cos(E)) */
+    const double t_8 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+    const double t_9 = 1.0 - eccentricity * t_8;
+    const double d_E_1 = d_step / t_9;
+    const double E_1 = *(double *)adc_pop(tape_E, 1, sizeof(double));
+    const double t_10 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+    const double step_2 = (E_1 - eccentricity * t_10 - mean) / t_9;
+    const double t_11 = -(-d_step * step_2 / t_9);
+    const double d_eccentricity = t_11 * t_8;
+    const double d_eccentricity_1 = t_6 + d_eccentricity;
+    const double d_E_2 = -(t_11 * eccentricity) * sin(E_1);
+    const double d_E_3 = d_E + d_E_2;
+    const double d_mean = -d_E_1;
+    const double d_E_4 = d_E_3 + d_E_1;
+    const double d_eccentricity_2 = d_mean * t_10;
+    const double d_E_5 = d_mean * eccentricity * cos(E_1);
+    d_E = d_E_4 + d_E_5;
+    t_6 = d_eccentricity_1 + d_eccentricity_2;
+    t_7 = t_7 + d_mean;
+  }
+  const double d_E_6 = t_7 + d_E;
+  out[0].f = d_E_6;
+  out[1].f = t_6;
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,245 @@
+/* The gradient of grad(wave)(x, k) in second_order.py, by x.
+ * Types as given: k: i64
+ * Types assumed, for none were given: x: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memset(void *, int, __SIZE_TYPE__);
+#if defined(__GNUC__) && !defined(__clang__)
+#define ADC_VECTOR _Pragma("omp declare simd notinbranch")
+#else
+#define ADC_VECTOR
+#endif
+ADC_VECTOR double sin(double);
+ADC_VECTOR double cos(double);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double x = in[0].f;
+  const long long k = in[1].i;
+  adc_stack *tape_value = adc_stack_new(&frame);
+  ADC_MEMORY(tape_value);
+  adc_stack *tape_x = adc_stack_new(&frame);
+  ADC_MEMORY(tape_x);
+  adc_stack *tape_d_x = adc_stack_new(&frame);
+  ADC_MEMORY(tape_d_x);
+  adc_stack *tape_x_1 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_x_1);
+  adc_stack *tape_x_2 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_x_2);
+  adc_stack *tape_x_3 = adc_stack_new(&frame);
+  ADC_MEMORY(tape_x_3);
+  /* second_order.py:9: x = math.sin(x) */
+  double x_1 = x;
+  for (long long i_1 = 0; i_1 < k; i_1++) {
+    ADC_POLL(7);
+    double *place = adc_push(tape_x_1, 1, sizeof(double));
+    ADC_MEMORY(place);
+    *place = x_1;
+    /* second_order.py:10: total += x * x */
+    double *place_1 = adc_push(tape_x_3, 1, sizeof(double));
+    ADC_MEMORY(place_1);
+    *place_1 = x_1;
+    /* second_order.py:9: x = math.sin(x) */
+    ADC_CHECK(0, !(x_1 == x_1 && x_1 - x_1 != 0));
+    const double x_2 = sin(x_1);
+    double *place_2 = adc_push(tape_x_2, 1, sizeof(double));
+    ADC_MEMORY(place_2);
+    *place_2 = x_2;
+    x_1 = x_2;
+  }
+  /* second_order.py:10: total += x * x */
+  long long t;
+  ADC_CHECK(1, !__builtin_sub_overflow(k, 1, &t));
+  /* second_order.py:9: x = math.sin(x) */
+  double d_x = 0.0;
+  for (long long i_2 = t; i_2 > -1; i_2--) {
+    ADC_POLL(9);
+    /* second_order.py:10: total += x * x */
+    const double x_3 = *(double *)adc_pop(tape_x_2, 1, sizeof(double));
+    const double d_x_1 = d_x + x_3;
+    const double d_x_2 = d_x_1 + x_3;
+    double *place_3 = adc_push(tape_d_x, 1, sizeof(double));
+    ADC_MEMORY(place_3);
+    *place_3 = d_x_2;
+    /* second_order.py:9: x = math.sin(x) */
+    const double x_4 = *(double *)adc_pop(tape_x_3, 1, sizeof(double));
+    double *place_4 = adc_push(tape_x, 1, sizeof(double));
+    ADC_MEMORY(place_4);
+    *place_4 = x_4;
+    const double t_1 = cos(x_4);
+    double *place_5 = adc_push(tape_value, 1, sizeof(double));
+    ADC_MEMORY(place_5);
+    *place_5 = t_1;
+    d_x = d_x_2 * t_1;
+  }
+  adc_stack *s_1 = adc_stack_new(&frame);
+  ADC_MEMORY(s_1);
+  adc_stack *s_2 = adc_stack_new(&frame);
+  ADC_MEMORY(s_2);
+  /* second_order.py:10: total += x * x */
+  const long long t_2 = t - -1;
+  double d_d_x = 1.0;
+  for (long long i_3 = 0; i_3 < t_2; i_3++) {
+    ADC_POLL(11);
+    /* second_order.py:9: x = math.sin(x) */
+    const double t_3 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+    const double d_d_x_1 = d_d_x * t_3;
+    const double d_x_3 = *(double *)adc_pop(tape_d_x, 1, sizeof(double));
+    const double x_5 = *(double *)adc_pop(tape_x, 1, sizeof(double));
+    const double d_x_4 = -(d_d_x * d_x_3) * sin(x_5);
+    double *place_6 = adc_push(s_2, 1, sizeof(double));
+    ADC_MEMORY(place_6);
+    *place_6 = d_x_4;
+    /* second_order.py:10: total += x * x */
+    const double d_d_x_2 = d_d_x_1 + d_d_x_1;
+    double *place_7 = adc_push(s_1, 1, sizeof(double));
+    ADC_MEMORY(place_7);
+    *place_7 = d_d_x_2;
+    d_d_x = d_d_x_1;
+  }
+  double d_x_5 = 0.0;
+  for (long long i_4 = t; i_4 > -1; i_4--) {
+    ADC_POLL(7);
+    /* second_order.py:9: x = math.sin(x) */
+    const double d_x_6 = *(double *)adc_pop(s_1, 1, sizeof(double));
+    const double d_x_7 = d_x_5 + d_x_6;
+    const double x_6 = *(double *)adc_pop(tape_x_1, 1, sizeof(double));
+    const double d_x_8 = d_x_7 * cos(x_6);
+    /* second_order.py:10: total += x * x */
+    const double d_x_9 = *(double *)adc_pop(s_2, 1, sizeof(double));
+    d_x_5 = d_x_8 + d_x_9;
+  }
+  out[0].f = d_x_5;
+done:
+  adc_leave(&frame);
+  return status;
+}

@@ -1,0 +1,232 @@
+/* The gradient of diffuse(u0, rate, steps) in swapped_buffers.py, by u0 and rate.
+ * Types as given: u0: f64[n], steps: i64
+ * Types assumed, for none were given: rate: f64
+ */
+
+typedef union {
+  double f;
+  long long i;
+  struct { void *data; const long long *shape; } a;
+} adc_leaf;
+typedef struct adc_call {
+  /* makes the result array number `out`; 0, or 2 = no memory */
+  int (*alloc)(struct adc_call *, int out, const long long *shape, void **data);
+  /* nonzero: interrupted (Ctrl-C) */
+  int (*poll)(struct adc_call *);
+  /* library pointers (BLAS), may be null */
+  void *const *table;
+} adc_call;
+
+void *malloc(__SIZE_TYPE__);
+void *realloc(void *, __SIZE_TYPE__);
+void free(void *);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+void *memset(void *, int, __SIZE_TYPE__);
+
+#define ADC_CHECK(number, holds) \
+  do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
+
+#define ADC_MEMORY(ok) \
+  do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+#define ADC_POLL(weight) \
+  do { \
+    if ((work += (weight)) > 1000000) { \
+      work = 0; \
+      if (call->poll(call)) { status = 3; goto done; } \
+    } \
+  } while (0)
+
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+
+/* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
+typedef struct adc_stack {
+  struct adc_stack *older;
+  char *data;
+  long long *ends;
+  long long used, room, length, ends_room;
+} adc_stack;
+
+typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+static void *adc_alloc(adc_frame *f, long long count, long long size) {
+  long long bytes;
+  adc_chunk *c = f->now;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  bytes = (bytes + 63) & ~63LL;
+  while (c && c->size - c->used < bytes) {
+    c = c->next;
+    if (c) c->used = 0;
+  }
+  if (!c) {
+    long long room = f->now ? 2 * f->now->size : 1 << 16;
+    if (room > 1 << 24) room = 1 << 24;
+    if (room < bytes) room = bytes;
+    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    if (!c) return 0;
+    c->size = room;
+    c->used = 0;
+    /* what is too small for this array may still do for a later one */
+    if (f->now) { c->next = f->now->next; f->now->next = c; }
+    else { c->next = f->first; f->first = c; }
+  }
+  f->now = c;
+  c->used += bytes;
+  return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
+}
+
+static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+  while (f->stacks != until) {
+    adc_stack *s = f->stacks;
+    f->stacks = s->older;
+    free(s->data);
+    free(s->ends);
+  }
+}
+
+static void adc_leave(adc_frame *f) {
+  adc_free_stacks(f, 0);
+  while (f->first) {
+    adc_chunk *c = f->first;
+    f->first = c->next;
+    free(c);
+  }
+}
+
+static inline void adc_copy(void *to, const void *from, long long count, long long size) {
+  if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
+}
+
+static adc_stack *adc_stack_new(adc_frame *f) {
+  adc_stack *s = adc_alloc(f, 1, sizeof *s);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->older = f->stacks;
+  f->stacks = s;
+  return s;
+}
+
+static int adc_grow(char **data, long long *room, long long needed) {
+  long long more = *room + *room / 2 + 256;
+  char *bigger;
+  if (more < needed) more = needed;
+  bigger = realloc(*data, (__SIZE_TYPE__)more);
+  if (!bigger) return 0;
+  *data = bigger;
+  *room = more;
+  return 1;
+}
+
+/* makes room for one more element and gives its place, or null */
+static inline void *adc_push(adc_stack *s, long long count, long long size) {
+  long long bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
+  if (s->room - s->used < bytes || !s->data)
+    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+  s->used += bytes;
+  s->length++;
+  return s->data + s->used - bytes;
+}
+
+/* shortens by one element and gives its place, good until the next push */
+static inline void *adc_pop(adc_stack *s, long long count, long long size) {
+  s->used -= count * size;
+  s->length--;
+  return s->data + s->used;
+}
+
+int adc_grad_diffuse(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
+{
+  int status = 0;
+  long long work = 0;
+  adc_frame frame = {0, 0, 0};
+  const double *u0 = in[0].a.data;
+  const double rate = in[1].f;
+  const long long steps = in[2].i;
+  const long long u0_n0 = in[0].a.shape[0];
+  adc_stack *tape_q = adc_stack_new(&frame);
+  ADC_MEMORY(tape_q);
+  /* swapped_buffers.py:5: p = u0.copy() */
+  double *p = adc_alloc(&frame, u0_n0, sizeof(double));
+  ADC_MEMORY(p);
+  adc_copy(p, u0, u0_n0, sizeof(double));
+  /* swapped_buffers.py:6: q = np.zeros_like(p) */
+  double *q = adc_alloc(&frame, u0_n0, sizeof(double));
+  ADC_MEMORY(q);
+  #pragma omp simd
+  for (long long j = 0; j < u0_n0; j++) {
+    q[j] = 0.0;
+  }
+  /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
+  for (long long i = 0; i < steps; i++) {
+    ADC_POLL(20);
+    const long long t = u0_n0 - 1;
+    for (long long i_1 = 1; i_1 < t; i_1++) {
+      const double t_1 = p[i_1];
+      const double t_2 = q[i_1];
+      double *place = adc_push(tape_q, 1, sizeof(double));
+      ADC_MEMORY(place);
+      *place = t_2;
+      const double t_3 = t_1 + rate * (p[i_1 - 1] - 2.0 * p[i_1] + p[i_1 + 1]);
+      q[i_1] = t_3;
+    }
+    double *old_p = p;
+    p = q;
+    q = old_p;
+  }
+  /* swapped_buffers.py:11: return np.sum(p**2) */
+  double *d_p = adc_alloc(&frame, u0_n0, sizeof(double));
+  ADC_MEMORY(d_p);
+  #pragma omp simd
+  for (long long j = 0; j < u0_n0; j++) {
+    d_p[j] = 1.0 * p[j] + 1.0 * p[j];
+  }
+  /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
+  double *d_q = adc_alloc(&frame, u0_n0, sizeof(double));
+  ADC_MEMORY(d_q);
+  #pragma omp simd
+  for (long long j = 0; j < u0_n0; j++) {
+    d_q[j] = 0.0;
+  }
+  long long t_4;
+  ADC_CHECK(0, !__builtin_sub_overflow(steps, 1, &t_4));
+  double t_5 = 0.0;
+  for (long long i_2 = t_4; i_2 > -1; i_2--) {
+    ADC_POLL(29);
+    for (long long i_3 = u0_n0 - 1 - 1; i_3 > 0; i_3--) {
+      const long long t_6 = (i_3 < 0 ? i_3 + u0_n0 : i_3);
+      const double t_7 = d_p[t_6];
+      d_p[t_6] = 0.0;
+      const double t_8 = *(double *)adc_pop(tape_q, 1, sizeof(double));
+      p[t_6] = t_8;
+      const long long t_9 = i_3 - 1;
+      const long long t_10 = (t_9 < 0 ? t_9 + u0_n0 : t_9);
+      const long long t_11 = i_3 + 1;
+      const long long t_12 = (t_11 < 0 ? t_11 + u0_n0 : t_11);
+      const double d_rate = t_7 * (q[t_10] - 2.0 * q[t_6] + q[t_12]);
+      const double t_13 = t_7 * rate;
+      d_q[t_12] += t_13;
+      const double t_14 = -t_13 * 2.0;
+      d_q[t_6] += t_14;
+      d_q[t_10] += t_13;
+      d_q[t_6] += t_7;
+      t_5 = t_5 + d_rate;
+    }
+    double *old_d_p = d_p;
+    d_p = d_q;
+    d_q = old_d_p;
+    double *old_p_1 = p;
+    p = q;
+    q = old_p_1;
+  }
+  const long long shape[] = {u0_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *result = data;
+  adc_copy(result, d_p, u0_n0, sizeof(double));
+  out[1].f = t_5;
+done:
+  adc_leave(&frame);
+  return status;
+}
