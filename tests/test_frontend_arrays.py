@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autodiff_compiler.frontend import trace
+from autodiff_compiler.ir.graph import walk
+from autodiff_compiler.signature import describe
 from tests.expressions import Snippets, outcomes
 
 BINARY = ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "==", "!=", "<", "<=", ">", ">="]
@@ -22,8 +25,10 @@ FLAVOURS: dict[str, tuple[Any, ...]] = {
     "0-d": (np.array(2.5),), "u8": (np.array([1, 2, 200], np.uint8),),
     "u32": (np.array([1, 2, 2**32 - 1], np.uint32),), "i16": (np.array([-1, 2, 30000], np.int16),),
 }  # fmt: skip
-#: Refusals that are right: NumPy's result has a dtype that there is not, or is a Python complex.
-LIMITS = ("in NumPy, which is not supported",)
+#: Refusals that are right: NumPy's result has a dtype that there is not.
+LIMITS = ("in NumPy, which is not supported", "returning an array of dtype")
+#: Where NumPy's narrow integers wrap, the kernel stops.
+NARROW = ("uint8[", "uint32[", "int16[")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +42,9 @@ def verify(snippets: Snippets, cases: list[tuple[str, dict[str, Any]]], allow: A
     wrong = [
         f"{case}: {outcome}"
         for case, outcome in outcomes(snippets, cases)
-        if outcome not in ("same", "both raise") and not any(a in outcome for a in allow)
+        if outcome not in ("same", "both raise")
+        and not any(a in outcome for a in allow)
+        and not (outcome.startswith("stops") and any(name in case for name in NARROW))
     ]
     assert not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong[:30])
 
@@ -236,6 +243,90 @@ def test_random_subscripts(snippets, seed):
     ]  # fmt: skip
     assert not wrong, "\n".join(wrong[:20])
     assert sum(got == "same" for _, got in found) > 0.8 * len(found)
+
+
+def stores_through_index_arrays(seed: int, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """Index arrays that may name an element twice, beside slices, integers and new axes."""
+    rng = np.random.default_rng(seed)
+    cases: list[tuple[str, dict[str, Any]]] = []
+    while len(cases) < count:
+        shape = tuple(int(n) for n in rng.integers(1, 4, rng.integers(1, 4)))
+        a = rng.normal(size=shape)
+        named: dict[str, Any] = {}
+        items: list[str] = []
+        length = int(rng.integers(1, 6))
+        for axis, n in enumerate(shape):
+            kind = rng.choice(["array", "array", ":", "int", "None, :"])
+            if kind == "array":
+                outer = (2,) if rng.random() < 0.3 else ()
+                named[f"k{axis}"] = rng.integers(-n, n, (*outer, length))
+                items.append(f"k{axis}")
+            else:
+                items.append(str(rng.integers(-n, n)) if kind == "int" else str(kind))
+        if not named:
+            continue
+        key = ", ".join(items)
+        region = eval(f"a[{key}]", {"a": a, **named})
+        for v in (rng.normal(size=region.shape), rng.normal(size=region.shape[-1:]), 1.5):
+            cases.append((f"a[{key}] = v\na", {"a": a, "v": v, **named}))
+        cases.append((f"a[{key}] += v\na", {"a": a, "v": rng.normal(size=region.shape), **named}))
+    return cases
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_last_of_repeated_indices_wins(snippets, seed):
+    verify_same(snippets, stores_through_index_arrays(seed, 120))
+
+
+def test_integers_of_other_widths(snippets):
+    i16, u8 = np.array([2, 0, 3], np.int16), np.array([1, 2, 200], np.uint8)
+    x = normal(6)
+    verify_same(
+        snippets,
+        [
+            ("x[k[0] + 1] + x[k + 1].sum()", {"x": x, "k": i16}),
+            ("x[k[0] * 2 - 1:k[2] + 2].sum()", {"x": x, "k": i16}),
+            ("k.sum()", {"k": i16}), ("k.sum() * 0.5", {"k": u8}), ("k.max() * x", {"k": i16, "x": x}),
+            ("(k // 2).astype(int)", {"k": u8}), ("int(k[2]) * 2", {"k": u8}),
+            ("np.abs(-k).astype(float)", {"k": i16}),
+        ],
+    )  # fmt: skip
+    ((_, got),) = outcomes(snippets, [("(k * 2).astype(int)", {"k": u8})])
+    assert got.startswith("stops"), "NumPy wraps"
+
+
+# --- what the graph looks like ----------------------------------------------------------------------
+
+
+def nodes_of(snippets: Snippets, source: str, **arguments: Any) -> list[str]:
+    (function,) = snippets.functions([source], [tuple(arguments)])
+    traced = trace(function, tuple(describe(x) for x in arguments.values()))
+    return [node.op.name for node in walk(traced.function.block)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "v[2:] - 2.0 * v[1:-1] + v[:-2]", "v[1:] - v[:-1]", "np.diff(v)", "v[::-1] * v", "v[:3] + v[:3]",
+        "a[1:-1, 2:] - a[2:, 1:-1] + a[:-2, :-2]", "a.T.T * a",
+        "np.zeros(len(v)) + v", "np.arange(v.shape[0]) * v", "np.ones_like(a) @ np.ones(a.shape[1])",
+        "np.roll(v, 1) - v", "a - a.mean(axis=0, keepdims=True)", "np.zeros(a.shape) + a.copy()",
+    ],
+)  # fmt: skip
+def test_equal_lengths_are_known_to_be_equal(snippets, source):
+    assert "check" not in nodes_of(snippets, source, v=normal(5), a=normal(4, 6))
+
+
+def test_nodes_of_indices_come_once(snippets):
+    names = nodes_of(snippets, "v[i] += v[i] * v[i]\nv", v=normal(5), i=2)
+    assert names.count("index") == 1
+    names = nodes_of(snippets, "v[1:] = v[1:] * v[1:]\nv", v=normal(5))
+    assert names.count("slice") == 1
+
+
+def test_nothing_is_read_before_it_is_needed(snippets):
+    names = nodes_of(snippets, "b = a[1:].T\nc = b[None]\na[0, 0]", a=normal(3, 4))
+    assert names.count("load") == 1
 
 
 def test_views_and_writes(snippets):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..ir.build import KnownDim
@@ -11,36 +10,20 @@ from ..ir.graph import Value
 from ..ir.op import Op
 from ..ir.types import BOOL, FLOATS, I64, Array
 from ..ops import elementwise as ew
-from ..ops.index import add_at, distinct, layout, load, nonzero, store
+from ..ops.index import add_at, layout, load, nonzero, store
 from ..ops.index import index as index_op
 from ..ops.shape import copy, expand_dims, transpose
 from . import known
 from .arrays import broadcast_dims, check_broadcast, convert, fresh_array, read
 from .keys import GAP, NEW, SliceVal, axes_of, checked, span_of
+from .repeats import store_last
 from .state import State
 from .values import Abstract, ArrayRef, At, Object, Path, Span1
-from .views import at_of_span, drop_ones, fit, path_of, span_dim, span_of_span
+from .views import Gather, at_of_span, drop_ones, fit, path_of, span_dim, span_of_span
 
 MISMATCH = "could not broadcast input array into the indexed region"
 #: An item of the result's layout that stands for all dims of the index arrays.
 _ARRAYS = "arrays"
-
-
-@dataclass(frozen=True, slots=True)
-class Gather:
-    """A region of the base picked by index arrays, as `load` and `store` take it.
-
-    `dims` are NumPy's, `new` its new axes; `order[k]` is the axis of the region that is its k-th
-    other axis.
-    """
-
-    letters: str
-    operands: tuple[Value, ...]
-    ones: tuple[int, ...]
-    arrays: tuple[Value, ...]
-    dims: tuple[KnownDim, ...]
-    new: tuple[int, ...]
-    order: tuple[int, ...]
 
 
 def without_new_axes(st: State, ref: ArrayRef) -> ArrayRef:
@@ -196,25 +179,32 @@ def fetch(st: State, made: Object, picked: Gather) -> Abstract:
 
 
 def put(st: State, made: Object, picked: Gather, value: Value, passive: bool) -> None:
-    """Writes what is picked. No entry may be picked twice: which of the values stays is the order
-    of writing, of which a derivative knows nothing."""
-    if st.version(made).type.dtype in FLOATS and not passive:
-        check_distinct(st, picked.arrays)
-    _write(st, made, picked, value, store)
+    """Writes what is picked. `passive`: the value is a literal, which has no derivative."""
+    value = _in_order(st, picked, value)
+    base = st.version(made)
+    if base.type.dtype in FLOATS and not passive and not _are_distinct(st, picked.arrays):
+        st.write(made, store_last(st, base, picked, value))
+    else:
+        _write(st, made, picked, value, store)
 
 
 def add_to(st: State, made: Object, picked: Gather, value: Value) -> None:
     """np.add.at: what is picked twice is added to twice."""
-    _write(st, made, picked, value, add_at)
+    _write(st, made, picked, _in_order(st, picked, value), add_at)
 
 
-def _write(st: State, made: Object, picked: Gather, value: Value, op: Op) -> None:
+def _in_order(st: State, picked: Gather, value: Value) -> Value:
+    """A value as `store` takes it: of the region's rank, its axes in the region's order."""
     value = fit(st, value, picked.dims, MISMATCH)
     if isinstance(value.type, Array) and picked.new:
         value = drop_ones(st, value, picked.new, MISMATCH)
     if isinstance(value.type, Array) and picked.order != tuple(range(len(picked.order))):
         back = sorted(range(len(picked.order)), key=picked.order.__getitem__)
         value = st.b.emit(transpose, value, perm=tuple(back))
+    return value
+
+
+def _write(st: State, made: Object, picked: Gather, value: Value, op: Op) -> None:
     base = st.version(made)
     version = st.b.emit(
         op, base, value, *picked.operands, index=picked.letters, ones=picked.ones, name=base.name
@@ -222,11 +212,9 @@ def _write(st: State, made: Object, picked: Gather, value: Value, op: Op) -> Non
     st.write(made, version)
 
 
-def check_distinct(st: State, arrays: Sequence[Value]) -> None:
-    """No tuple of indices may come twice."""
+def _are_distinct(st: State, arrays: Sequence[Value]) -> bool:
+    """Is it known that no tuple of indices comes twice?"""
     shape = broadcast_dims(arrays, st)
     if any(a in st.distinct and st.b.dims[a] == shape for a in arrays):
-        return
-    if st.memo.get(("together", tuple(arrays))):
-        return
-    st.check(st.b.emit(distinct, *arrays), "an index array names an element twice")
+        return True
+    return bool(st.memo.get(("together", tuple(arrays))))

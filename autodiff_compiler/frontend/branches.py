@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 from ..ir.graph import Node, Value
 from ..ops.elementwise import not_, or_
@@ -90,7 +90,7 @@ def _is(state: Snapshot, flag: str) -> bool | None:
 
 def branch(
     st: Tracer, pred: Value, then: Arm, otherwise: Arm, live: Names | None = None,
-    rest: "Rest | None" = None,
+    rest: Rest | None = None,
 ) -> tuple[Abstract | None, bool]:  # fmt: skip
     """Traces both arms and joins them. What they give is joined as well.
 

@@ -11,12 +11,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UnsupportedError
-from . import captures, containers, derivatives, flavours, iteration, methods, names, numpy_calls, objects
+from . import (
+    captures,
+    container_calls,
+    containers,
+    derivatives,
+    flavours,
+    methods,
+    names,
+    numpy_calls,
+    objects,
+)
 from .frames import RESULT, RETURNED, Frame, PythonRaises
 from .scopes import FunctionNode, scope_of
 from .source import find_source
 from .values import (
-    Abstract, ArrayRef, BoundMethod, DerivativeVal, DictRef, FunctionVal, ListRef, Num, Static, TupleVal,
+    Abstract,
+    ArrayRef,
+    BoundMethod,
+    DerivativeVal,
+    DictRef,
+    FunctionVal,
+    ListRef,
+    Num,
+    Static,
+    TupleVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -50,7 +69,7 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     transformed = derivatives.transform_of(callee)
     if transformed is not None:
         return call(st, transformed, args, kwargs)
-    own = iteration.BUILTINS.get(function) if _hashable(function) else None
+    own = container_calls.BUILTINS.get(function) if _hashable(function) else None
     if own is not None:
         return own(st, args, kwargs)
     if _of_numpy(function):

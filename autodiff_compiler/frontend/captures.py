@@ -16,11 +16,25 @@ from ..errors import UnsupportedError
 from ..ir.graph import Value
 from ..ir.types import I64, Array, Scalar
 from ..signature import (
-    PASSIVE_DTYPES, ArraySpec, ScalarSpec, Spec, StaticSpec, TreeSpec, describe, leaf_specs,
+    PASSIVE_DTYPES,
+    ArraySpec,
+    ScalarSpec,
+    Spec,
+    StaticSpec,
+    TreeSpec,
+    describe,
+    leaf_specs,
 )  # fmt: skip
 from .frames import PythonRaises
 from .values import (
-    Abstract, ArrayRef, DictRef, ListRef, Num, Object, Static, TupleVal,
+    Abstract,
+    ArrayRef,
+    DictRef,
+    ListRef,
+    Num,
+    Object,
+    Static,
+    TupleVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedError
 from ..ir.build import Rewriter
 from ..ir.graph import (
-    COND, FOR, WHILE, Block, Function, Node, Value, body_of, carried_init, consumed_slots, free_values,
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    body_of,
+    carried_init,
+    consumed_slots,
+    free_values,
 )  # fmt: skip
 from ..ir.types import FLOATS, Array, Scalar, Stack
 from ..ops.elementwise import stop_gradient as stop_op
@@ -25,7 +35,16 @@ from . import arrays
 from .frames import PythonRaises
 from .numbers import as_num
 from .values import (
-    Abstract, ArrayRef, DerivativeVal, DictRef, FunctionVal, ListRef, Num, Object, Static, TupleVal,
+    Abstract,
+    ArrayRef,
+    DerivativeVal,
+    DictRef,
+    FunctionVal,
+    ListRef,
+    Num,
+    Object,
+    Static,
+    TupleVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:

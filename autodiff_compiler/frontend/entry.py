@@ -14,6 +14,8 @@ from ..signature import Spec
 from . import arrays, captures, containers, names
 from .captures import Guard, Source
 from .frames import Frame
+from .items import entry_of
+from .iteration import known_items
 from .numbers import as_num
 from .scopes import parameters, scope_of_statements
 from .source import find_source
@@ -94,7 +96,7 @@ def _arguments(
         if params is None or name in {a.arg for a in (*params.posonlyargs, *params.args)}:
             args.append(value)
         elif params.vararg and name == params.vararg.arg:
-            args += containers.known_items(st, value, "`*`")
+            args += known_items(st, value, "`*`")
         elif params.kwarg and name == params.kwarg.arg:
             kwargs.update(containers.known_dict(st, value))
         else:
@@ -158,7 +160,7 @@ class _Results:
         st = self.st
         if x.object in st.captures.objects and not isinstance(st.heap[x.object], Value):
             return ("arg", st.captures.objects[x.object])
-        entry = containers.entry_of(st, x)
+        entry = entry_of(st, x)
         if isinstance(entry, dict):
             return ("dict", list(entry), [self.tree(v) for v in entry.values()])
         if isinstance(entry, Value):

@@ -14,9 +14,18 @@ from ..ops.elementwise import and_, not_, or_
 from . import containers, flavours, indexing, names, objects
 from .branches import branch
 from .indexing import SliceVal
+from .items import known_key
+from .iteration import known_items
 from .numbers import kind_of
 from .values import (
-    Abstract, ArrayRef, DictRef, FunctionVal, ListRef, Num, Static, TupleVal,
+    Abstract,
+    ArrayRef,
+    DictRef,
+    FunctionVal,
+    ListRef,
+    Num,
+    Static,
+    TupleVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -93,7 +102,7 @@ def _items(st: Tracer, nodes: list[ast.expr]) -> list[Abstract]:
     found: list[Abstract] = []
     for part in nodes:
         if isinstance(part, ast.Starred):
-            found += containers.known_items(st, st.eval(part.value), "`*` in a literal")
+            found += known_items(st, st.eval(part.value), "`*` in a literal")
         else:
             found.append(names.kept(st.eval(part)))
     return found
@@ -105,7 +114,7 @@ def _dict(st: Tracer, node: ast.Dict) -> Abstract:
         if key is None:
             entry.update(containers.known_dict(st, st.eval(value)))
         else:
-            known = containers.known_key(st, st.eval(key))
+            known = known_key(st, st.eval(key))
             entry[known] = names.kept(st.eval(value))
     return DictRef(st.new_list(entry).object)
 
@@ -304,9 +313,9 @@ def _contains(st: Tracer, item: Abstract, container: Abstract) -> bool | Value:
         except TypeError as error:
             st.refuse(str(error))
     if isinstance(container, DictRef):
-        return containers.known_key(st, item) in containers.known_dict(st, container)
+        return known_key(st, item) in containers.known_dict(st, container)
     found: Value | None = None
-    for other in containers.known_items(st, container, "`in`"):
+    for other in known_items(st, container, "`in`"):
         equal = st.truth(flavours.binary(st, "==", item, other))
         if equal is True:
             return True
@@ -355,7 +364,7 @@ def _call(st: Tracer, node: ast.Call) -> Abstract:
     args: list[Abstract] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            args += containers.known_items(st, st.eval(argument.value), "`*` in a call")
+            args += known_items(st, st.eval(argument.value), "`*` in a call")
         else:
             args.append(st.eval(argument))
     kwargs: dict[str, Abstract] = {}

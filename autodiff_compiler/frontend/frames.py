@@ -51,7 +51,7 @@ class Frame:
     scope: Scope
     filename: str
     function: FunctionType | None = None
-    outer: "Frame | None" = None
+    outer: Frame | None = None
     class_name: str = ""
     env: dict[str, Abstract] = field(default_factory=dict)
     loops: list[LoopFrame] = field(default_factory=list)

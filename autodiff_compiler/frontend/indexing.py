@@ -11,7 +11,6 @@ from typing import Any
 
 from ..ir.graph import Value
 from . import advanced
-from .advanced import Gather
 from .arrays import dtype_of, named_dtype, operand, to_dtype
 from .frames import PythonRaises
 from .keys import ELLIPSIS, GAP, NEW, SliceVal, checked, expanded, is_mask, normal, span_of
@@ -19,6 +18,7 @@ from .promotion import binary, inplace
 from .state import State
 from .values import Abstract, ArrayRef, At, Num, Path, Static, TupleVal
 from .views import (
+    Gather,
     all_of,
     at_of_span,
     load_path,

@@ -1,22 +1,33 @@
-"""Whatever a `for` walks over: its length, and its item at an index; and the builtins that make such."""
+"""Whatever a `for` walks over: its length, and its item at an index."""
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ir.graph import Value
 from ..ir.types import BOOL, I64, INTS
 from ..ops import elementwise as ew
-from . import arrays, containers, growing, indexing, known
+from . import arrays, growing, indexing, known
 from .frames import PythonRaises
+from .items import at_index, entry_of, needs_known
 from .values import (
-    Abstract, ArrayRef, DictRef, EnumerateVal, FunctionVal, ListRef, Num, Poison, RangeVal,
-    ReversedVal, Static, TupleVal, ZipVal,
+    Abstract,
+    ArrayRef,
+    DictRef,
+    EnumerateVal,
+    FunctionVal,
+    ListRef,
+    Num,
+    Poison,
+    RangeVal,
+    ReversedVal,
+    Static,
+    TupleVal,
+    ZipVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -48,7 +59,7 @@ def sequence(st: Tracer, x: Abstract) -> Sequence:
         assert isinstance(entry, tuple)
         return _of_items(st, entry)
     if isinstance(x, DictRef):
-        return _of_items(st, tuple(map(Static, containers.entry_of(st, x))))
+        return _of_items(st, tuple(map(Static, entry_of(st, x))))
     if isinstance(x, ArrayRef):
         dims = arrays.dims_of(st, x)
         if not dims:
@@ -80,7 +91,7 @@ def _value(st: Tracer, i: Index) -> Value:
 
 def _of_items(st: Tracer, items: tuple[Abstract, ...]) -> Sequence:
     def item(i: Index) -> Abstract:
-        return items[i] if isinstance(i, int) else containers.at_index(st, items, i)
+        return items[i] if isinstance(i, int) else at_index(st, items, i)
 
     return Sequence(len(items), item, True)
 
@@ -173,123 +184,9 @@ def _plus(st: Tracer, start: Abstract, i: Index) -> Abstract:
     return Num(known.value(st, moved), True)
 
 
-# --- builtins ----------------------------------------------------------------------------------------
-
-Args = list[Abstract]
-Kwargs = dict[str, Abstract]
-
-
-def _arity(kwargs: Kwargs, args: Args, low: int, high: int, name: str) -> None:
-    if kwargs or not low <= len(args) <= high:
-        raise PythonRaises(f"{name}() takes other arguments")
-
-
-def _len(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 1, 1, "len")
-    (x,) = args
-    if isinstance(x, (ZipVal, EnumerateVal, ReversedVal, Num)):
-        raise PythonRaises("this has no len()")
-    if isinstance(x, Static) and hasattr(x.value, "__len__"):
-        return Static(len(x.value))
-    length = sequence(st, x).length
-    return Static(length) if isinstance(length, int) else Num(length, True)
-
-
-def _range(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 1, 3, "range")
-    if len(args) == 1:
-        args = [Static(0), *args]
-    start, stop, step = (*args, Static(1))[:3]
-    step_value = integer(st, step, "range()")
-    literal = st.b.constants.get(step_value)
-    if literal == 0:
-        raise PythonRaises("range() arg 3 must not be zero")
-    if literal is None:
-        st.check(st.b.emit(ew.ne, step_value, st.b.const(0)), "range() arg 3 must not be zero")
-    return RangeVal(start, stop, step)
-
-
-def _enumerate(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    start = kwargs.pop("start", Static(0))
-    _arity(kwargs, args, 1, 2, "enumerate")
-    return EnumerateVal(args[0], args[1] if len(args) == 2 else start)
-
-
-def _zip(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    strict = kwargs.pop("strict", Static(False))
-    _arity(kwargs, args, 0, len(args), "zip")
-    if not isinstance(strict, Static):
-        st.refuse("`strict=` must be written as True or False")
-    if strict.value:
-        lengths = [sequence(st, x).length for x in args]
-        for n in lengths[1:]:
-            st.check_same(lengths[0], n, "zip() arguments of different lengths")
-    return ZipVal(tuple(args))
-
-
-def _reversed_call(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 1, 1, "reversed")
-    return ReversedVal(args[0])
-
-
-def _tuple(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 0, 1, "tuple")
-    return TupleVal(tuple(containers.known_items(st, args[0], "`tuple`")) if args else ())
-
-
-def _list(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 0, 1, "list")
-    if args and not isinstance(sequence(st, args[0]).length, int):
-        # The list of an array is the loop that appends its items.
-        return containers.listed(st, args[0])
-    return st.new_list(tuple(containers.known_items(st, args[0], "`list`")) if args else ())
-
-
-def _dict(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity({}, args, 0, 1, "dict")
-    entry: dict[Any, Abstract] = {}
-    if args and isinstance(args[0], DictRef):
-        entry.update(containers.known_dict(st, args[0]))
-    elif args:
-        for pair in containers.known_items(st, args[0], "`dict`"):
-            key, value = containers.known_items(st, pair, "`dict`")
-            entry[containers.known_key(st, key)] = value
-    entry.update(kwargs)
-    return DictRef(st.new_list(entry).object)
-
-
-def _isinstance(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 2, 2, "isinstance")
-    x, classes = args
-    wanted = containers.known_items(st, classes, "isinstance") if isinstance(classes, TupleVal) else [classes]
-    types = tuple(c.value for c in wanted if isinstance(c, Static) and isinstance(c.value, type))
-    if len(types) != len(wanted):
-        st.refuse("the types of `isinstance` must be known")
-    if isinstance(x, Static):
-        return Static(isinstance(x.value, types))
-    return Static(issubclass(_type_of(st, x), types))
-
-
-def _type_of(st: Tracer, x: Abstract) -> type:
-    if isinstance(x, Num):
-        if x.mixed:
-            st.refuse("the type of this number depends on the way taken", "begin with NumPy's number")
-        if x.python:
-            return {BOOL: bool, I64: int}.get(x.dtype, float)
-        return arrays.operand(st, x).dtype.type
-    found = {ArrayRef: np.ndarray, TupleVal: tuple, ListRef: list, DictRef: dict, RangeVal: range}
-    if type(x) not in found:
-        st.refuse("the type of this is not known")
-    return found[type(x)]
-
-
-def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    st.refuse("`print` is not supported in a compiled function", "return what you want to see")
-
-
-BUILTINS: dict[Any, Callable[[Tracer, Args, Kwargs], Abstract]] = {
-    builtins.len: _len, builtins.range: _range, builtins.enumerate: _enumerate,
-    builtins.zip: _zip, builtins.reversed: _reversed_call, builtins.tuple: _tuple,
-    builtins.list: _list, builtins.dict: _dict, builtins.isinstance: _isinstance,
-    builtins.print: _print,
-}  # fmt: skip
+def known_items(st: Tracer, x: Abstract, what: str) -> list[Abstract]:
+    """The items of something whose length is known."""
+    found = sequence(st, x)
+    if not isinstance(found.length, int):
+        needs_known(st, f"{what} needs a length that is known at compile time", "write the items out")
+    return [found.item(k) for k in range(found.length)]

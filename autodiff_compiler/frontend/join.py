@@ -8,73 +8,57 @@ only, and the arrays that they may have been are locked.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Value
 from ..ir.types import BOOL, I64, NUMPY_DTYPE, Array, Scalar, Stack, Type
-from ..ops import stack as stacks
-from ..ops.shape import copy, full
 from . import arrays
+from .aliases import Aliases, Pair, Root, alike
 from .frames import RESULT, Snapshot
+from .growing import LOCKED_ELEMENT, element_of, widen_element
 from .numbers import Kind, join_kinds, kind_of, number_value
+from .sides import DEAD, Emits, Side, Yields
 from .templates import (
-    MAY_BE_ANOTHER, Builder, DictItems, Element, Group, Growing, Items, Lost, Maybe, Method, Number,
-    PathTemplate, Same, Slot, Template, View, Whole, equal, same,
+    MAY_BE_ANOTHER,
+    Builder,
+    DictItems,
+    Element,
+    Group,
+    Growing,
+    Items,
+    Lost,
+    Maybe,
+    Method,
+    Number,
+    PathTemplate,
+    Same,
+    Slot,
+    Template,
+    View,
+    Whole,
+    equal,
+    same,
 )  # fmt: skip
 from .values import (
-    Abstract, ArrayRef, At, BoundMethod, DictRef, ListRef, MaybeUnset, Num, Object, Path, Poison,
-    RangeVal, TupleVal, Unset,
+    ArrayRef,
+    At,
+    BoundMethod,
+    DictRef,
+    ListRef,
+    MaybeUnset,
+    Num,
+    Object,
+    Path,
+    Poison,
+    RangeVal,
+    TupleVal,
+    Unset,
 )  # fmt: skip
-from .growing import LOCKED_ELEMENT, element_of, element_value, widen_element
 from .walk import describe, is_outside, references
 
 if TYPE_CHECKING:
     from .tracer import Tracer
-
-
-class Dead:
-    """What a name stands for on a way on which nobody will ask."""
-
-    def __repr__(self) -> str:
-        return "DEAD"
-
-
-DEAD = Dead()
-#: A root is a name, or a list or dict whose contents differ.
-Root = Any
-
-
-@dataclass
-class Side:
-    """One way: its state at its end. `relevant`: does a name matter on this way?"""
-
-    state: Snapshot
-    relevant: Callable[[str], bool]
-    references: Counter[Object] = field(default_factory=Counter)
-    #: array values that this side yields already
-    yielded: set[Value] = field(default_factory=set)
-
-
-@dataclass
-class Pair:
-    """An array leaf: what it is on either side (None: nobody asks there).
-
-    `objects`: its arrays, completed by what other names say. `linear`: it is the joined names' own.
-    """
-
-    root: Root
-    refs: tuple[ArrayRef | None, ArrayRef | None]
-    objects: list[Object | None] = field(default_factory=list)
-    linear: bool = False
-    group: int | None = None
-    lost: Lost | None = None
-
-    @property
-    def bases(self) -> list[Object | None]:
-        return [ref and ref.object for ref in self.refs]
 
 
 @dataclass
@@ -88,7 +72,7 @@ class Plan:
     arrays: dict[Object, int]
     locks: set[Object]
 
-    def same_as(self, other: "Plan") -> bool:
+    def same_as(self, other: Plan) -> bool:
         return (
             [s.key for s in self.slots] == [s.key for s in other.slots]
             and self.groups == other.groups
@@ -134,8 +118,9 @@ class Joiner:
         self.in_loop = in_loop
         self.slots: list[Slot] = []
         self.groups: list[Group] = []
-        self.pairs: list[Pair] = []
         self.locks: set[Object] = set()
+        self.yields = Yields(st, sides)
+        self.aliases = Aliases(st, before, sides, self.yields, self.was_plain, in_loop)
 
     # -- the whole --------------------------------------------------------------------------------
 
@@ -160,10 +145,11 @@ class Joiner:
             else:
                 roots.append((made, x, y))
         for root, x, y in roots:
-            self.collect(root, x, y)
-        self.make_groups()
+            self.aliases.pairs += [Pair(root, refs) for refs in self.leaves(x, y)]
+        for pair in self.aliases.groups():
+            self.add_group(pair)
         self._next_pair = 0
-        heap_slots = {made: self.heap_slot(made) for made in changed}
+        heap_slots = {m: self.heap_slot(m) for m in changed if not self.aliases.moved(m)}
         names_out: dict[str, Template] = {}
         entries: dict[Object, Template] = {}
         for root, x, y in roots:
@@ -183,9 +169,8 @@ class Joiner:
         return side.state.env.get(name, DEAD if name == RESULT else Unset())
 
     def slot(
-        self, key: tuple[Any, ...], type: Type, name: str,
-        emit: tuple[Callable[[], Value], Callable[[], Value]], dims: Any = None,
-    ) -> int:  # fmt: skip
+        self, key: tuple[Any, ...], type: Type, name: str, emit: Emits, dims: Any = None
+    ) -> int:
         self.slots.append(Slot(key, type, name, emit, dims))
         return len(self.slots) - 1
 
@@ -194,14 +179,18 @@ class Joiner:
         """The name that a slot's value is given."""
         return self.root if isinstance(self.root, str) and self.root.isidentifier() else ""
 
-    # -- arrays: who shares what ------------------------------------------------------------------
+    def was_plain(self, root: Root) -> bool:
+        """Once the rounds of a loop have found that an array is not one's own, it stays so."""
+        if self.previous is None:
+            return False
+        known = self.previous.entries if isinstance(root, Object) else self.previous.names
+        old = known.get(root)
+        return isinstance(old, Whole) and not self.previous.groups[old.group].linear
 
-    def collect(self, root: Root, x: Any, y: Any) -> None:
-        """The array leaves of a root, in the order in which `join` will come to them."""
-        for refs in self.leaves(x, y):
-            self.pairs.append(Pair(root, refs))
+    # -- walking over both ------------------------------------------------------------------------
 
     def leaves(self, x: Any, y: Any) -> list[tuple[ArrayRef | None, ArrayRef | None]]:
+        """The array leaves, in the order in which `join` will come to them."""
         x, y = _inside_maybe(x), _inside_maybe(y)
         if isinstance(x, ArrayRef) or isinstance(y, ArrayRef):
             fits = all(v is DEAD or isinstance(v, ArrayRef) for v in (x, y))
@@ -251,7 +240,7 @@ class Joiner:
             return ("range",), [x.start, x.stop, x.step]
         if isinstance(x, BoundMethod):
             return ("method", x.name), [x.self]
-        if isinstance(x, (ListRef, DictRef)) and x.object not in self.before.heap:
+        if isinstance(x, (ListRef, DictRef)) and self.is_own(side, x.object):
             entry = self.sides[side].state.heap[x.object]
             if isinstance(entry, tuple):
                 return ("list", len(entry)), list(entry)
@@ -259,179 +248,39 @@ class Joiner:
                 return ("dict", tuple(entry)), list(entry.values())
         return None
 
-    def make_groups(self) -> None:
-        """Arrays in one-to-one correspondence, seen by nobody else, stay arrays of their own."""
-        for pair in self.pairs:
-            pair.lost = self.mismatch(pair)
-        pairs = [p for p in self.pairs if not p.lost]
-        partners = self.partners(pairs)
-        for pair in pairs:
-            pair.objects = self.completed(pair, partners)
-            pair.linear = self.is_linear(pair, partners)
-        self.spread(pairs)
-        made: dict[Any, int] = {}
-        for pair in pairs:
-            key = tuple(pair.objects) if pair.linear else id(pair)
-            if key not in made:
-                made[key] = len(self.groups)
-                self.add_group(pair)
-            pair.group = made[key]
-
-    def partners(self, pairs: list[Pair]) -> tuple[dict, dict]:
-        """Per side and array: the arrays that stand in its place on the other side."""
-        found: tuple[dict, dict] = ({}, {})
-        for pair in pairs:
-            objects = pair.bases
-            for k in (0, 1):
-                if objects[k] is not None:
-                    others = found[k].setdefault(objects[k], set())
-                    if objects[1 - k] is not None:
-                        others.add(objects[1 - k])
-        return found
-
-    def completed(self, pair: Pair, partners: tuple[dict, dict]) -> list[Object | None]:
-        """On a side where nobody asks for this name, another name may say what it is."""
-        objects = list(pair.bases)
-        for k in (0, 1):
-            others = partners[1 - k].get(objects[1 - k], ())
-            if objects[k] is None and len(others) == 1:
-                objects[k] = next(iter(others))
-        return objects
-
-    def is_linear(self, pair: Pair, partners: tuple[dict, dict]) -> bool:
-        """Does nobody but the names that are joined here see the array, on either side?"""
-        if self.was_plain(pair):
-            return False
-        if pair.refs[0] and pair.refs[1] and not alike(pair.refs[0].path, pair.refs[1].path):
-            return False
-        for k, made in enumerate(pair.objects):
-            if made is None:
-                continue
-            uses = sum(p.bases[k] is made for p in self.pairs)
-            if (
-                made.leaf is not None
-                or made.locked
-                or len(partners[k].get(made, ())) > 1
-                or uses != self.sides[k].references[made]
-            ):
-                return False
-        return True
-
-    def spread(self, pairs: list[Pair]) -> None:
-        """What one name may be a mere copy of is no longer another name's own."""
-        changed = True
-        while changed:
-            changed = False
-            for k in (0, 1):
-                shared = {p.objects[k] for p in pairs if not p.linear} - {None}
-                for pair in pairs:
-                    if pair.linear and pair.objects[k] in shared:
-                        pair.linear = False
-                        changed = True
-
-    def was_plain(self, pair: Pair) -> bool:
-        """Once the rounds of a loop have found that an array is not one's own, it stays so."""
-        if self.previous is None or not isinstance(pair.root, str):
-            return False
-        old = self.previous.names.get(pair.root)
-        return isinstance(old, Whole) and not self.previous.groups[old.group].linear
-
-    def mismatch(self, pair: Pair) -> Lost | None:
-        """Why no array can stand for both, if so."""
-        self.root = pair.root
-        types = [
-            self.at_side(k, lambda r=ref: arrays.type_of(self.st, r))
-            for k, ref in enumerate(pair.refs)
-            if ref is not None
-        ]
-        if len({(t.dtype, t.rank) for t in types}) > 1:
-            return Lost(
-                f"{self.what} is an array of {types[0]} on one way and of {types[1]} on another",
-                "begin with an array of the final dtype and number of axes",
-            )
-        if self.in_loop and pair.refs[0] is None:
-            assert pair.refs[1] is not None
-            dims = self.at_side(1, lambda: arrays.dims_of(self.st, pair.refs[1]))
-            if not all(isinstance(d, int) or self.st.b.visible(d) for d in dims):
-                if pair.root == RESULT:
-                    return Lost(
-                        "an array is returned from within a loop, and its size is known only there",
-                        "bind it to a name before the loop, and return that behind the loop",
-                    )
-                return Lost(
-                    f"{self.what} is bound within a loop, to an array whose size is known only there",
-                    "bind it to an array before the loop, for instance to `np.zeros(n)`",
-                )
-        return None
-
     def add_group(self, pair: Pair) -> None:
+        """The slot of a group of arrays."""
         self.root = pair.root
         present = [o for o in pair.objects if o is not None]
-        if pair.linear:
-            values = [o and self.sides[k].state.heap[o] for k, o in enumerate(pair.objects)]
-            dims = [v and self.st.b.dims[v] for v in values]
-            dtype = next(v for v in values if v is not None).type.dtype
-            emit = tuple(self.yield_value(k, values[k], dtype, dims[1 - k]) for k in (0, 1))
-        else:
+        emits: list[Any] = [None, None]
+        dims: list[Any] = [None, None]
+        for k in (0, 1):
+            made, ref = pair.objects[k], pair.refs[k]
+            if pair.linear and made is not None:
+                value = self.sides[k].state.heap[made]
+                dims[k], emits[k] = self.st.b.dims[value], self.yields.whole(k, value)
+            elif not pair.linear and ref is not None:
+                dims[k] = self.yields.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
+                emits[k] = self.yields.view(k, ref)
+        if not pair.linear:
             self.locks |= {o for o in present if o in self.before.heap}
-            dims = [
-                ref and self.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
-                for k, ref in enumerate(pair.refs)
-            ]
-            dtype = self.sides[0 if pair.refs[0] else 1].state.heap[present[0]].type.dtype
-            emit = tuple(self.yield_ref(k, pair.refs[k], dtype, dims[1 - k]) for k in (0, 1))
+        sample = self.sides[0 if pair.objects[0] else 1].state.heap[present[0]]
+        for k in (0, 1):
+            emits[k] = emits[k] or self.yields.dummy(sample.type.dtype, dims[1 - k])
         known = dims[1] if dims[0] is None else dims[0]
         ones = [isinstance(d, int) for d in known]
         if not self.in_loop and None not in dims:
             ones = [isinstance(p, int) and isinstance(q, int) for p, q in zip(*dims)]
-        type = Array(dtype, tuple(1 if one else None for one in ones))
+        type = Array(sample.type.dtype, tuple(1 if one else None for one in ones))
         name = self.label or present[0].name
         key = ("array", pair.linear, pair.objects[0] if pair.linear else pair.root, type)
-        slot = self.slot(key, type, name, emit, known)
+        slot = self.slot(key, type, name, (emits[0], emits[1]), known)
         contiguous = pair.linear and all(o.contiguous for o in present)
-        self.groups.append(Group(slot, pair.linear, name, contiguous))
+        self.groups.append(Group(slot, pair.linear, name, contiguous, present[0].foreign))
 
-    def at_side(self, k: int, act: Callable[[], Any]) -> Any:
-        """Runs a question about a side with its heap in place."""
-        held = self.st.heap
-        self.st.heap = self.sides[k].state.heap
-        try:
-            return act()
-        finally:
-            self.st.heap = held
-
-    # -- what is yielded --------------------------------------------------------------------------
-
-    def once(self, k: int, value: Value) -> Value:
-        """A way never yields one array twice: the second time it is a copy."""
-        yielded = self.sides[k].yielded
-        if value in yielded and isinstance(value.type, Array):
-            return self.st.b.emit(copy, value)
-        yielded.add(value)
-        return value
-
-    def yield_value(
-        self, k: int, value: Value | None, dtype: str, dims: Any
-    ) -> Callable[[], Value]:
-        if value is None:
-            return lambda: self.dummy_array(dtype, dims)
-        return lambda: self.once(k, value)
-
-    def yield_ref(
-        self, k: int, ref: ArrayRef | None, dtype: str, dims: Any
-    ) -> Callable[[], Value]:
-        if ref is None:
-            return lambda: self.dummy_array(dtype, dims)
-        return lambda: self.once(k, self.at_side(k, lambda: arrays.read(self.st, ref)))
-
-    def dummy_array(self, dtype: str, dims: Any) -> Value:
-        """Something of the right type where nobody will look at it."""
-        b = self.st.b
-        sizes = [
-            b.const(d) if isinstance(d, int) else d if b.visible(d) else b.const(0) for d in dims
-        ]
-        ones = tuple(isinstance(d, int) for d in dims)
-        return b.emit(full, b.const(0, dtype), *sizes, ones=ones)
+    def is_own(self, side: int, made: Object) -> bool:
+        """Is this a list or dict that was made on this way, and is known under one name only?"""
+        return made not in self.before.heap and self.sides[side].references[made] == 1
 
     # -- slots of the heap ------------------------------------------------------------------------
 
@@ -439,9 +288,8 @@ class Joiner:
         values = [side.state.heap[made] for side in self.sides]
         first = values[0]
         self.root = made.name
-        emit = tuple(lambda k=k: self.once(k, values[k]) for k in (0, 1))
-        dims = self.st.b.dims[first]
-        return self.slot(("heap", made), first.type, made.name, emit, dims)
+        emit = (self.yields.whole(0, values[0]), self.yields.whole(1, values[1]))
+        return self.slot(("heap", made), first.type, made.name, emit, self.st.b.dims[first])
 
     def join_entry(self, made: Object, x: Any, y: Any) -> Template:
         """The contents of a list or dict that both sides know."""
@@ -474,9 +322,7 @@ class Joiner:
             if isinstance(joined, Lost):
                 return joined
             element = joined
-        emit = tuple(
-            lambda k=k, e=entry: self.as_stack(k, e, element) for k, entry in enumerate((x, y))
-        )
+        emit = (self.yields.stack(0, x, element), self.yields.stack(1, y, element))
         key = ("stack", element)
         return Growing(self.slot(key, Stack(element.type), self.label, emit), element)
 
@@ -498,7 +344,7 @@ class Joiner:
             return []
         found = []
         for item in entry:
-            element = self.at_side(k, lambda i=item: element_of(self.st, i))
+            element = self.yields.at_side(k, lambda i=item: element_of(self.st, i))
             if element is None:
                 return Lost(
                     "a list that grows holds something that is neither a number nor an array",
@@ -511,15 +357,6 @@ class Joiner:
                 )
             found.append(element)
         return found
-
-    def as_stack(self, k: int, entry: Any, element: Element) -> Value:
-        if isinstance(entry, Value):
-            return self.once(k, entry)
-        made = self.st.b.emit(stacks.new, element=element.type)
-        for item in entry if isinstance(entry, tuple) else ():
-            value = self.at_side(k, lambda i=item: element_value(self.st, i, element))
-            made = self.st.b.emit(stacks.push, made, value)
-        return made
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -580,7 +417,7 @@ class Joiner:
         return self.number_slot(kind, x, y)
 
     def number_slot(self, kind: Any, x: Any, y: Any) -> Number:
-        emit = tuple(lambda v=v: self.number(v, kind.dtype) for v in (x, y))
+        emit = (lambda: self.number(x, kind.dtype), lambda: self.number(y, kind.dtype))
         slot = self.slot(("number", kind), Scalar(kind.dtype), self.label, emit)
         return Number(slot, kind.python, kind.mixed)
 
@@ -590,8 +427,7 @@ class Joiner:
     def join_maybe(self, x: Any, y: Any) -> Template:
         if all(isinstance(v, Unset) or v is DEAD for v in (x, y)):
             return Same(Unset())
-        emit = tuple(lambda v=v: self.flag(v) for v in (x, y))
-        flag = self.slot(("flag",), Scalar(BOOL), "", emit)
+        flag = self.slot(("flag",), Scalar(BOOL), "", (lambda: self.flag(x), lambda: self.flag(y)))
         inner = self._join(_inside_maybe(x), _inside_maybe(y))
         return inner if isinstance(inner, Lost) else Maybe(flag, inner)
 
@@ -637,7 +473,7 @@ class Joiner:
             return Same(y if x is DEAD else x)
         if self.is_view(x, y):
             return View(x.object, self.join_paths(x.path, y.path))
-        pair = self.pairs[self._next_pair]
+        pair = self.aliases.pairs[self._next_pair]
         self._next_pair += 1
         if pair.lost is not None:
             return pair.lost
@@ -666,7 +502,7 @@ class Joiner:
         known = [self.st.b.constants.get(x) for x in (v, w)]
         if known[0] is not None and known[0] == known[1]:
             return v if self.st.b.visible(v) else w if self.st.b.visible(w) else self.st.b.const(known[0])
-        emit = tuple(lambda x=x: self.index_value(x) for x in (v, w))
+        emit = (lambda: self.index_value(v), lambda: self.index_value(w))
         return self.slot(("index",), Scalar(I64), "", emit)
 
     def index_value(self, v: Value) -> Value:
@@ -682,13 +518,6 @@ class Joiner:
             f"{self.what} is {describe(self.st, x)} on one way and {describe(self.st, y)} on another",
             "use a name for each, or begin with a value of the same kind",
         )
-
-
-def alike(a: Path | None, b: Path | None) -> bool:
-    """Are two views of one structure, so that only their indices differ?"""
-    if a is None or b is None:
-        return a is b
-    return a.out == b.out and [type(i) for i in a.items] == [type(i) for i in b.items]
 
 
 def _indices(item: Any) -> tuple[Value, ...]:

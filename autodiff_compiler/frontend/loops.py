@@ -209,11 +209,10 @@ class _Rounds:
 
 
 def _trip(st: Tracer, loop: Loop) -> None:
+    # Whoever catches an error on the way puts the stack of loops back.
     st.frame.loops.append(loop.frame)
-    try:
-        st.run(loop.node.body)
-    finally:
-        st.frame.loops.pop()
+    st.run(loop.node.body)
+    st.frame.loops.pop()
 
 
 def _stopped(st: Tracer, loop: Loop) -> Gone:

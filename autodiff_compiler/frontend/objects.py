@@ -10,7 +10,15 @@ import numpy as np
 from . import captures, methods
 from .frames import PythonRaises
 from .values import (
-    Abstract, ArrayRef, BoundMethod, DictRef, ListRef, Num, RangeVal, Static, TupleVal,
+    Abstract,
+    ArrayRef,
+    BoundMethod,
+    DictRef,
+    ListRef,
+    Num,
+    RangeVal,
+    Static,
+    TupleVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ import numpy as np
 
 from ..ir.graph import Value
 from ..ir.op import Op
-from ..ir.types import BOOL, F64, FLOATS, I32, I64, Array
+from ..ir.types import BOOL, DTYPE_NAME, F64, FLOATS, I32, I64, Array
 from ..ops import elementwise as ew
 from ..ops import reduce as red
 from ..ops.shape import copy, expand_dims
 from . import folding, known, ufuncs
 from .arrays import as_bool, convert, named_dtype, numpy_number, operand, wrap
 from .frames import PythonRaises
+from .narrow import narrow_array
 from .registry import axes, dtype_argument, flag, given, handles, one_axis
 from .reshaping import flat_value
 from .state import State
@@ -62,6 +63,11 @@ def sum_(
     st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
     out: Abstract | None = None, keepdims: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
+    x = operand(st, a)
+    if x.dtype not in DTYPE_NAME and not given(dtype):
+        over = axes(st, axis, x.value.type.rank)
+        total = reduce_value(st, red.sum_, x.value, over, flag(st, keepdims))
+        return wrap(st, total) if x.dtype.kind == "i" else narrow_array(st, total, np.dtype("u8"))
     value = _summable(st, _value(st, a, dtype), dtype)
     if value.type.dtype == BOOL:
         return any_(st, a, axis, None, keepdims)
@@ -180,11 +186,13 @@ def check_not_empty(st: State, value: Value, over: Sequence[int]) -> None:
 def _extremum(
     st: State, op: Op, on_bool: Op, a: Abstract, axis: Abstract | None, keepdims: Abstract | None
 ) -> Abstract:
-    value = _value(st, a)
+    value = operand(st, a).value
     over = axes(st, axis, value.type.rank)
     check_not_empty(st, value, over)
     op = on_bool if value.type.dtype == BOOL else op
-    return _own(st, reduce_value(st, op, value, over, flag(st, keepdims)), value)
+    result = reduce_value(st, op, value, over, flag(st, keepdims))
+    dtype = operand(st, a).dtype
+    return _own(st, result, value) if dtype in DTYPE_NAME else narrow_array(st, result, dtype)
 
 
 @handles(np.max, np.amax, methods=["max"])

@@ -5,8 +5,8 @@ that nobody gets the gradient of a neighbour, or of an edited file.
 """
 
 from __future__ import annotations
-
 import __future__ as future_module
+
 import ast
 import linecache
 from dataclasses import dataclass

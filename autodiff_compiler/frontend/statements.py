@@ -9,13 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from ..ops.elementwise import not_
 from . import (
-    arrays, containers, expressions, flavours, indexing, iteration, loops, names, promotion,
+    arrays,
+    containers,
+    expressions,
+    flavours,
+    indexing,
+    iteration,
+    loops,
+    names,
+    promotion,
 )  # fmt: skip
 from .branches import Rest, branch, continue_unless, gone
 from .frames import RESULT, RETURNED
 from .scopes import NONE
 from .values import (
-    Abstract, ArrayRef, DictRef, EnumerateVal, ListRef, Num, RangeVal, ReversedVal, Static,
+    Abstract,
+    ArrayRef,
+    DictRef,
+    EnumerateVal,
+    ListRef,
+    Num,
+    RangeVal,
+    ReversedVal,
+    Static,
     ZipVal,
 )  # fmt: skip
 

@@ -16,10 +16,25 @@ from ..ir.graph import Value
 from ..ir.types import Array, Stack, Type
 from .state import State
 from .values import (
-    Abstract, ArrayRef, At, BoundMethod, DerivativeVal, DictRef, FunctionVal, ListRef, MaybeUnset, Num, Object,
-    Path, Poison, RangeVal, Span1, Static, TupleVal, Unset,
+    Abstract,
+    ArrayRef,
+    At,
+    BoundMethod,
+    DerivativeVal,
+    DictRef,
+    FunctionVal,
+    ListRef,
+    MaybeUnset,
+    Num,
+    Object,
+    Path,
+    Poison,
+    RangeVal,
+    Span1,
+    Static,
+    TupleVal,
+    Unset,
 )  # fmt: skip
-
 
 #: Why a write is refused where it is not sure which names would see it.
 MAY_BE_ANOTHER = "may or may not be the same as another, depending on the way taken"
@@ -65,7 +80,7 @@ class Whole:
     """An array that came by either way; `group` numbers it in its plan."""
 
     group: int
-    path: "PathTemplate | None"
+    path: PathTemplate | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,14 +88,14 @@ class View:
     """A view of one and the same array, at an index that may differ."""
 
     object: Object
-    path: "PathTemplate"
+    path: PathTemplate
 
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
     """Per axis its operands: a slot's number, or a value that both ways share."""
 
-    items: tuple[tuple[str, tuple[Union[int, Value], ...], bool, bool], ...]
+    items: tuple[tuple[str, tuple[int | Value, ...], bool, bool], ...]
     out: tuple[int | None, ...]
 
 
@@ -89,13 +104,13 @@ class Items:
     """`kind`: "tuple", "range" or "list" (a new list of known length)."""
 
     kind: str
-    items: tuple["Template", ...]
+    items: tuple[Template, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DictItems:
     keys: tuple[Hashable, ...]
-    items: tuple["Template", ...]
+    items: tuple[Template, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +124,12 @@ class Growing:
 @dataclass(frozen=True, slots=True)
 class Maybe:
     flag: int
-    value: "Template"
+    value: Template
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    self: "Template"
+    self: Template
     name: str
 
 
@@ -137,6 +152,7 @@ class Group:
     linear: bool
     name: str
     contiguous: bool
+    foreign: str = ""
 
 
 # --- equality ------------------------------------------------------------------------------------
@@ -266,6 +282,7 @@ class Builder:
             assert isinstance(value.type, (Array, Stack))
             made = Object(g.name)
             made.contiguous = g.contiguous
+            made.foreign = g.foreign
             if not g.linear:
                 made.locked = MAY_BE_ANOTHER
             self.st.heap[made] = value

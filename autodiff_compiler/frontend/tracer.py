@@ -19,8 +19,8 @@ from ..ops.elementwise import and_, gt, lt, or_
 from . import calls, captures, expressions, statements
 from .building import ScopedBuilder
 from .captures import CALLERS
-from .containers import NeedsKnown
 from .frames import Frame, PythonRaises, Snapshot
+from .items import NeedsKnown
 from .numbers import number_value
 from .state import State
 from .values import Abstract, Object, Static, Unset

@@ -16,7 +16,7 @@ from ..ir.types import BOOL, DTYPE_NAME, F64, FLOATS, I64, INTS, Scalar
 from ..ops import elementwise as ew
 from ..ops.reduce import all_
 from ..ops.shape import copy
-from . import known
+from . import known, narrow
 from .arrays import (
     Operand,
     as_bool,
@@ -62,7 +62,12 @@ def supported(ufunc: np.ufunc) -> bool:
 
 def apply(st: State, ufunc: np.ufunc, args: Sequence[Abstract]) -> Abstract:
     """`ufunc(*args)`: a fresh array or NumPy's scalar."""
-    return wrap(st, compute(st, ufunc, [operand(st, x) for x in args]))
+    operands = [operand(st, x) for x in args]
+    if any(x.dtype not in DTYPE_NAME for x in operands):
+        dtype = loop_dtypes(st, ufunc, operands)[-1]
+        if dtype not in DTYPE_NAME and narrow.computes(ufunc, dtype):
+            return narrow.compute(st, ufunc, operands, dtype)
+    return wrap(st, compute(st, ufunc, operands))
 
 
 def compute(st: State, ufunc: np.ufunc, operands: Sequence[Operand]) -> Value:

@@ -93,7 +93,7 @@ class Path:
     `out[k]`: the base axis (a Span1) that axis k of the view runs along; None is a new axis of 1.
     """
 
-    items: tuple[Union[At, Span1], ...]
+    items: tuple[At | Span1, ...]
     out: tuple[int | None, ...]
 
 
@@ -107,7 +107,7 @@ class ArrayRef:
 
 @dataclass(frozen=True, slots=True)
 class TupleVal:
-    items: tuple["Abstract", ...]
+    items: tuple[Abstract, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,9 @@ class DictRef:
 
 @dataclass(frozen=True, slots=True)
 class RangeVal:
-    start: "Abstract"
-    stop: "Abstract"
-    step: "Abstract"
+    start: Abstract
+    stop: Abstract
+    step: Abstract
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,15 @@ class FunctionVal:
 
     node: Any  # ast.FunctionDef | ast.Lambda
     frame: Any
-    defaults: tuple["Abstract", ...] = ()
-    kw_defaults: dict[str, "Abstract"] = field(default_factory=dict)
+    defaults: tuple[Abstract, ...] = ()
+    kw_defaults: dict[str, Abstract] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BoundMethod:
     """`self.name` of an array, a list, a dict or a user's object, before it is called."""
 
-    self: "Abstract"
+    self: Abstract
     name: str
 
 
@@ -159,7 +159,7 @@ class MaybeUnset:
     """Bound if `flag` holds; reading it checks that."""
 
     flag: Value
-    value: "Abstract"
+    value: Abstract
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +174,18 @@ class Poison:
 class ZipVal:
     """`zip(...)`, before it is walked."""
 
-    items: tuple["Abstract", ...]
+    items: tuple[Abstract, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EnumerateVal:
-    items: "Abstract"
-    start: "Abstract"
+    items: Abstract
+    start: Abstract
 
 
 @dataclass(frozen=True, slots=True)
 class ReversedVal:
-    items: "Abstract"
+    items: Abstract
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class DerivativeVal:
     """`grad(function)` or `value_and_grad(function)`. `argnums`: positions or names, or one of them."""
 
     kind: str
-    function: "Abstract"
+    function: Abstract
     argnums: Any
     has_aux: bool
 

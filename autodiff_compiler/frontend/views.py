@@ -117,6 +117,23 @@ class Region:
     axes: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """A region of the base picked by index arrays, as `load` and `store` take it.
+
+    `dims` are NumPy's, `new` its new axes; `order[k]` is the axis of the region that is its k-th
+    other axis.
+    """
+
+    letters: str
+    operands: tuple[Value, ...]
+    ones: tuple[int, ...]
+    arrays: tuple[Value, ...]
+    dims: tuple[KnownDim, ...]
+    new: tuple[int, ...]
+    order: tuple[int, ...]
+
+
 def region(path: Path) -> Region:
     operands: list[Value] = []
     for item in path.items:

@@ -10,8 +10,23 @@ from ..ir.graph import Value
 from ..ir.types import Array, Stack
 from .frames import HIDDEN, Frame, Snapshot
 from .values import (
-    Abstract, ArrayRef, At, BoundMethod, DerivativeVal, DictRef, EnumerateVal, FunctionVal, ListRef, MaybeUnset,
-    Num, Object, RangeVal, ReversedVal, Static, TupleVal, ZipVal,
+    Abstract,
+    ArrayRef,
+    At,
+    BoundMethod,
+    DerivativeVal,
+    DictRef,
+    EnumerateVal,
+    FunctionVal,
+    ListRef,
+    MaybeUnset,
+    Num,
+    Object,
+    RangeVal,
+    ReversedVal,
+    Static,
+    TupleVal,
+    ZipVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -120,8 +135,10 @@ def describe(st: Tracer, x: Any) -> str:
         if isinstance(entry, Value) and isinstance(entry.type, Array):
             return f"an array of {entry.type}"
         return "a growing list" if isinstance(entry, Value) and isinstance(entry.type, Stack) else "a list"
+    if isinstance(x, TupleVal):
+        return f"a tuple of {len(x.items)}"
     words = {
-        TupleVal: "a tuple", DictRef: "a dict", RangeVal: "a range", FunctionVal: "a function",
+        DictRef: "a dict", RangeVal: "a range", FunctionVal: "a function",
         BoundMethod: "a method", ZipVal: "a zip", EnumerateVal: "an enumerate",
         ReversedVal: "a reversed iterator",
     }  # fmt: skip

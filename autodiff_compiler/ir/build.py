@@ -207,14 +207,17 @@ class Rewriter:
             self.env[body.params[0]] = counter
             slots = self.slots(body.params[1:], operands[3:])
             block = self.block(body, [counter, *slots])
+            self.b.span = node.span
             results = self.b.for_(operands[:3], operands[3:], block, bool(node.attrs.get("stops")))
         elif node.op is WHILE:
             test, body = node.blocks
             first = self.block(test, self.slots(test.params, operands))
             second = self.block(body, self.slots(body.params, operands))
+            self.b.span = node.span
             results = self.b.while_(operands, first, second)
         elif node.op is COND:
             then, otherwise = (self.block(block, []) for block in node.blocks)
+            self.b.span = node.span
             results = self.b.cond(operands[0], then, otherwise)
         else:
             self.simple(node, operands)

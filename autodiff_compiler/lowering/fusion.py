@@ -8,7 +8,9 @@ is delayed must still read what it would have read: nothing that it reads is upd
 from __future__ import annotations
 
 from ..ir.build import KnownDim
-from ..ir.graph import COND, CONST, DIM, FOR, WHILE, Block, Node, Value, free_values
+from ..ir.graph import (
+    COND, CONST, DIM, FOR, WHILE, Block, Node, Value, carried_init, free_values, slot_params,
+)  # fmt: skip
 from ..ir.types import Array, Scalar, Stack
 from .ranges import Ranges
 from .shapes import Shaped
@@ -43,6 +45,14 @@ def consumed_by(node: Node) -> set[Value]:
     if node.op is COND:
         return set().union(*(consumed_in(b) & set(free_values(b)) for b in node.blocks))
     return set() if node.op.consumes is None else {node.operands[node.op.consumes]}
+
+
+def _starts_slot(v: Value, reader: Node | None) -> bool:
+    """Is it the initial value of a slot of the same name, which will be a variable of that name?"""
+    if reader is None or reader.op not in (FOR, WHILE):
+        return False
+    pairs = zip(carried_init(reader), slot_params(reader))
+    return any(i is v and p.name == v.name for i, p in pairs)
 
 
 class Fusion:
@@ -190,7 +200,7 @@ class Fusion:
         if not simple or len(users) != 1 or v in self._sizes:
             return False
         # A name that the user gave is worth a line, except where a loop's variable has it anyway.
-        if v.name and (top or readers[0] is not None):
+        if v.name and (top or readers[0] is not None) and not _starts_slot(v, readers[0]):
             return False
         if readers[0] is not None and v not in readers[0].operands:
             return False  # an inner block reads it, maybe many times

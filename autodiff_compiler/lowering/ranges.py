@@ -25,6 +25,7 @@ class Ranges:
         self._low: dict[Value, int] = {}
         self._high: dict[Value, int] = {}
         self._below: dict[Value, dict[Value, int]] = {}
+        self._shifted: dict[Value, tuple[Value, int]] = {}
         self._block(function.block)
 
     def low(self, v: Value) -> int:
@@ -42,6 +43,14 @@ class Ranges:
             return False
         bound = self.upper(i, n)
         return (bound is not None and bound < 0) or self.high(i) < self.low(n)
+
+    def affine(self, v: Value) -> tuple[Value, int]:
+        """v as another value plus a constant."""
+        shift = 0
+        while v in self._shifted:
+            v, by = self._shifted[v]
+            shift += by
+        return v, shift
 
     def fits(self, node: Node) -> bool:
         """Is it certain that an `iadd`, `isub` or `imul` does not overflow?"""
@@ -94,10 +103,15 @@ class Ranges:
             for r in results:
                 self._know(r, 0, self.high(x[-1]), self._bounds(x[-1], 0))
         elif name in ("index", "wrap") and isinstance(results[0].type, Scalar):
-            if name == "index":
-                self._know(results[0], 0, self.high(x[1]) - 1, self._bounds(x[1], -1))
+            below = self._bounds(x[1], -1) if name == "index" else {}
+            if self.low(x[0]) >= 0:
+                self._shifted[results[0]] = (x[0], 0)
+                self._know(results[0], self.low(x[0]), self.high(x[0]), self._bounds(x[0], 0) | below)
+            elif name == "index":
+                self._know(results[0], 0, self.high(x[1]) - 1, below)
         elif name in ("pyint", "stop_gradient"):
             self._know(results[0], *self._interval(x[0]), self._bounds(x[0], 0))
+            self._shifted[results[0]] = (x[0], 0)
         elif name == "cast" and x[0].type.dtype == BOOL:
             self._know(results[0], 0, 1)
         elif results[0].type == Scalar(I64) and name in _ARITHMETIC:
@@ -117,6 +131,10 @@ class Ranges:
         elif node.op.name in ("isub", "sub"):
             below = self._bounds(a, -self.low(b))
         self._know(node.result, low, high, below)
+        if self.low(b) == self.high(b):
+            shift = self.low(b) if node.op.name in ("iadd", "add") else -self.low(b)
+            if node.op.name not in ("imul", "mul"):
+                self._shifted[node.result] = (a, shift)
 
 
 def _product(al: int, ah: int, bl: int, bh: int) -> tuple[int, int]:

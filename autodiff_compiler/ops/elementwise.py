@@ -192,7 +192,7 @@ def _cast(attrs: Mapping[str, Any], x: Any) -> Any:
 cast = register(
     Op(
         "cast", "elementwise", _infer_cast, dims=broadcast_known, evaluate=_cast,
-        vjp=lambda g, y, x: [cast(g, dtype=x.dtype)], spellings=("ndarray.astype", "float", "int"),
+        vjp=lambda g, y, x, dtype="": [cast(g, dtype=x.dtype)], spellings=("ndarray.astype", "float", "int"),
     )
 )  # fmt: skip
 

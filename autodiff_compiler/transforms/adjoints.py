@@ -83,19 +83,23 @@ def zeros(b: Builder, like: Type, sizes: Sequence[KnownDim], name: str = "") -> 
     return b.emit(full, b.const(0.0, like.dtype), *values, ones=ones, name=name)
 
 
-def zero_stack(b: Builder, like: Stack, count: Value | None) -> Value:
-    """The adjoint of a stack of `count` elements that nothing read.
+def zero_stack(
+    b: Builder, like: Stack, count: Value | None, sizes: Sequence[KnownDim] | None
+) -> Value:
+    """The adjoint of a stack of `count` elements of these sizes that nothing read.
 
     A tape is empty where its adjoint begins.
     """
     if like.tape:
         return b.emit(new, element=like.element, tape=True)
-    if count is None or not isinstance(like.element, Scalar):
+    if count is None or sizes is None:
         raise UnsupportedError(
             "the gradient of this list of arrays is not supported here", b.span,
             "write into an array of known shape instead of appending to a list",
         )  # fmt: skip
-    return b.emit(from_array, b.emit(full, b.const(0.0, like.dtype), count, ones=(False,)))
+    element = like.element
+    dims = (None, *element.dims)
+    return b.emit(from_array, zeros(b, Array(element.dtype, dims), (count, *sizes)))
 
 
 def add_to_stack(b: Builder, old: Value, extra: Value, sizes: Sequence[Value]) -> Value:

@@ -274,6 +274,11 @@ class Sweep(ControlSweep):
             return
         whole = self.array_adjoint(base)
         index = self.index(node, 2)
+        update = self.update(node)
+        if update is not None:
+            self.accumulated(node, update, whole, index)
+            self.adjoints.put(root, whole, True)
+            return
         if v in self.active:
             part = self.b.emit(load, whole, *index, **node.attrs)
             share = fit(self.b, part, v.type, self.source.sizes(v))
@@ -284,6 +289,36 @@ class Sweep(ControlSweep):
             zero = self.b.const(0.0, base.type.dtype)
             whole = self.b.emit(store, whole, zero, *index, name=whole.name, **node.attrs)
         self.adjoints.put(root, whole, True)
+
+    def update(self, node: Node) -> tuple[Value, bool] | None:
+        """Of `a[i] = a[i] + w` or `- w`, where nothing else reads the parts: w, and whether it is
+        subtracted."""
+        base, v, *index = node.operands
+        made = self.structure.producer.get(v)
+        reads = self.structure.reads
+        if node.op is not store or made is None or made.op.name not in ("add", "sub") or reads[v] > 1:
+            return None
+        for old, w in (made.operands, made.operands[::-1]):
+            part = self.structure.producer.get(old)
+            same = part is not None and part.op is load and list(part.operands) == [base, *index]
+            if same and reads[old] == 1 and old.type == v.type and base in self.active:
+                return w, made.op.name == "sub"
+            if made.op.name == "sub":
+                break
+        return None
+
+    def accumulated(
+        self, node: Node, update: tuple[Value, bool], whole: Value, index: Sequence[Value]
+    ) -> None:
+        """What is added to the elements has their adjoint for its own; theirs stays what it is."""
+        w, subtracted = update
+        if w not in self.active:
+            return
+        part = self.b.emit(load, whole, *index, **node.attrs)
+        if subtracted:
+            part = self.b.emit(TABLE["neg"], part)
+        share = fit(self.b, part, w.type, self.source.sizes(w))
+        self.adjoints.contribute(self.structure.root[w], share, True)
 
     # -- stacks --------------------------------------------------------------------------------
 

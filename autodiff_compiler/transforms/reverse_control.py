@@ -95,7 +95,13 @@ class ControlSweep:
     def zero_stack(self, v: Value) -> Value:
         assert isinstance(v.type, Stack)
         count = self.structure.lengths.get(v)
-        return zero_stack(self.b, v.type, None if count is None else self.source.look(count))
+        length = None if count is None else self.source.look(count)
+        element = self.structure.pushed_onto(v)
+        dims = self.structure.dims.get(element, ()) if element is not None else ()
+        outside = all(isinstance(d, int) or self.structure.is_top(d) for d in dims)
+        known = isinstance(v.type.element, Scalar) or element is not None and outside
+        sizes = self.source.sizes(element) if known and element is not None else ()
+        return zero_stack(self.b, v.type, length, sizes if known else None)
 
     def outgoing(self, v: Value, slot: Value) -> Value:
         """What a slot hands to the trip before: the adjoint of its parameter, of the slot's type."""

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ir.build import Rewriter
 from ..ir.graph import (
     CONST, COND, FOR, WHILE, Block, Function, Node, Value, carried_init, consumed_slots,
-    slot_params, slot_yields,
+    slot_params, slot_yields, walk,
 )  # fmt: skip
-from ..ir.types import BOOL, I64, Scalar
+from ..ir.types import BOOL, F64, I64, Scalar
 from ..ops import TABLE
 from .dce import eliminate_dead_code
 
 _FOLDABLE = {
     TABLE[name]
-    for name in ("iadd", "isub", "imul", "sign", "floordiv", "mod", "select", "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or")
+    for name in ("iadd", "isub", "imul", "sign", "floordiv", "mod", "select", "add", "sub",
+                 "mul", "neg", "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or")
 }
 _MUL, _DIV, _IADD, _ISUB, _IMUL = (TABLE[n] for n in ("mul", "div", "iadd", "isub", "imul"))
-_NOT, _AND, _OR, _PYINT, _SELECT = (TABLE[n] for n in ("not", "and", "or", "pyint", "select"))
+_NOT, _AND, _OR, _PYINT, _SELECT, _POW = (
+    TABLE[n] for n in ("not", "and", "or", "pyint", "select", "pow")
+)
 
 
 def simplify(function: Function) -> Function:
@@ -32,9 +37,14 @@ class _Simplify(Rewriter):
         super().__init__()
         self.seen: list[dict[Any, tuple[Value, ...]]] = [{}]
         self.eaten: set[Value] = set()
+        self.handed_on: set[Value] = set()
+        self.literals: dict[Value, float | int | bool] = {}
 
     def run(self, function: Function) -> Function:
         _note_eaten(function.block, self.eaten)
+        self.literals = {n.result: n.attrs["value"] for n in walk(function.block) if n.op is CONST}
+        self.handed_on = {v for node in walk(function.block) for b in node.blocks for v in b.results}
+        self.handed_on.update(function.results)
         return super().run(function)
 
     def node(self, node: Node) -> None:
@@ -45,12 +55,38 @@ class _Simplify(Rewriter):
             if fixed:
                 node = self.without_fixed(node, fixed)
             super().node(node)
+        elif node.op is COND and (short := self.same_either_way(node)):
+            super().node(short)
         elif node.op is COND and (known := self.b.constants.get(self.env[node.operands[0]])) is not None:
             block = node.blocks[0 if known else 1]
             self.nodes(block.nodes)
             self.bind(node.results, [self.env[v] for v in block.results])
         else:
             super().node(node)
+
+    def same_either_way(self, node: Node) -> Node | None:
+        """The branch without results that are its condition, or the same whichever way it goes."""
+        then, otherwise = node.blocks
+        keep = []
+        for k, (a, b) in enumerate(zip(then.results, otherwise.results)):
+            x, y = self.known_bool(a), self.known_bool(b)
+            if x is True and y is False:
+                self.env[node.results[k]] = self.env[node.operands[0]]
+            elif a is b and isinstance(a.type, Scalar):
+                self.env[node.results[k]] = self.env[a]
+            else:
+                keep.append(k)
+        if len(keep) == len(node.results):
+            return None
+        blocks = tuple(Block((), blk.nodes, tuple(blk.results[k] for k in keep)) for blk in node.blocks)
+        results = tuple(node.results[k] for k in keep)
+        return Node(node.op, node.operands, results, node.attrs, blocks, node.span)
+
+    def known_bool(self, v: Value) -> bool | None:
+        """The value of a constant, of an arm or of a block around it."""
+        if v in self.env:
+            return self.b.constants.get(self.env[v])
+        return self.literals.get(v)
 
     def without_fixed(self, node: Node, fixed: Sequence[int]) -> Node:
         """Drops slots whose parameter is handed on unchanged: they are their initial values."""
@@ -99,50 +135,59 @@ class _Simplify(Rewriter):
         super().simple(node, operands)
         self.seen[-1][key] = tuple(self.env[r] for r in node.results)
 
+    def immutable(self, *values: Value) -> bool:
+        """May one of these arrays stand for another? Not if one is written, or leaves its block."""
+        return all(
+            isinstance(v.type, Scalar) or v not in self.eaten and v not in self.handed_on
+            for v in values
+        )
+
     def bind_short(self, node: Node, short: Value) -> None:
         self.env[node.result] = short
 
     def shareable(self, node: Node) -> bool:
-        """Pure, and a scalar: two of the same are one. Arrays have identity and are left alone."""
-        scalars = all(isinstance(r.type, Scalar) for r in node.results)
-        reads_array = any(not isinstance(v.type, Scalar) for v in node.operands)
-        if not scalars or reads_array:
-            return False
+        """Pure, and a scalar or an array that nothing writes: two of the same are one."""
+        if any(not isinstance(v.type, Scalar) for v in (*node.results, *node.operands)):
+            return node.op.kind == "elementwise" and self.immutable(*node.results, *node.operands)
         return node.op is CONST or node.op.kind == "check" or not node.op.effect
 
     def shortcut(self, node: Node, operands: Sequence[Value]) -> Value | None:
         """The value that the node is sure to give, if one is at hand."""
         constants = self.b.constants
         known = [constants.get(v) for v in operands]
-        scalar = bool(node.results) and isinstance(node.results[0].type, Scalar)
-        if not scalar or node.op is CONST:
+        if not node.results or node.op is CONST or not self.immutable(*node.results, *node.operands):
             return None
         if node.op in _FOLDABLE and None not in known and not self.risky(node, operands, known):
             value = node.op.evaluate(node.attrs, *known)
             if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
                 return None
+            if node.result.type.dtype == F64 and not np.isfinite(value):
+                return None
             return self.b.const(value, node.result.type.dtype)
         return self.identity(node, operands, known)
 
     def risky(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> bool:
-        """Floats are left to the run; so is a division by zero."""
-        floats = any(v.type.dtype not in (I64, BOOL) for v in operands)
-        return floats or node.op.name in ("floordiv", "mod") and known[1] == 0
+        """Only doubles and i64 are folded, as they are computed here; a division by zero is not."""
+        narrow = any(v.type.dtype not in (F64, I64, BOOL) for v in operands)
+        return narrow or node.op.name in ("floordiv", "mod") and known[1] == 0
 
     def identity(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> Value | None:
         op = node.op
         if op is _MUL or op is _IMUL:
-            if known[1] == 1:
+            if known[1] == 1 and operands[0].type == node.result.type:
                 return operands[0]
-            return operands[1] if known[0] == 1 else None
+            return operands[1] if known[0] == 1 and operands[1].type == node.result.type else None
+        if op is _POW and known[1] == 1.0:
+            return operands[0] if operands[0].type == node.result.type else None
         if op is _IADD or op is _ISUB or op is _DIV:
-            if known[1] == (1 if op is _DIV else 0):
+            if known[1] == (1 if op is _DIV else 0) and operands[0].type == node.result.type:
                 return operands[0]
             return operands[1] if op is _IADD and known[0] == 0 else None
         if op is _PYINT and operands[0] in constants_of(self):
             return operands[0]
         if op is _SELECT and known[0] is not None:
-            return operands[1 if known[0] else 2]
+            arm = operands[1 if known[0] else 2]
+            return arm if arm.type == node.result.type else None
         if op in (_AND, _OR) and operands[0].type.dtype == BOOL:
             for a, b in ((0, 1), (1, 0)):
                 if known[a] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from ..ir.graph import (
     slot_params, slot_yields,
 )  # fmt: skip
 from ..ir.types import I64, Scalar, Stack
-from ..ops.stack import length
+from ..ops.stack import length, push
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -75,12 +76,16 @@ class Structure:
         self.trips_of: dict[Value, Node] = {}
         self.order: dict[Value, int] = {}
         self.slot_of: dict[Value, tuple[Node, int]] = {}
+        #: how often a value is read
+        self.reads: Counter[Value] = Counter()
         self._index(self.top)
 
     def _index(self, block: Block) -> None:
         for p in block.params:
             self._define(p, Place(block, -1))
+        self.reads.update(block.results)
         for k, node in enumerate(block.nodes):
+            self.reads.update(node.operands)
             place = self.node_place[node] = Place(block, k)
             for inner in node.blocks:
                 self.parent[inner] = node
@@ -96,6 +101,14 @@ class Structure:
                 self._join_arms(node)
             elif node.op is FOR or node.op is WHILE:
                 self._join_slots(node)
+
+    def pushed_onto(self, stack: Value) -> Value | None:
+        """An element that is pushed on this list (all of a list's elements have the same dims)."""
+        kin = self.kin(stack)
+        for node in self.node_place:
+            if node.op is push and self.kin(node.results[0]) is kin:
+                return node.operands[1]
+        return None
 
     def _define(self, v: Value, place: Place) -> None:
         self.place[v] = place

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from dataclasses import dataclass
+
 from ...ir.graph import (
     COND, FOR, Block, Node, Value, body_of, carried_init, slot_params, slot_yields,
 )  # fmt: skip
-from ...ir.types import Array, Scalar
+from ...ir.types import BOOL, Array, Scalar
 from ...lowering.ranges import LARGEST, SMALLEST
 from ...lowering.storage import Copy, LoopPlan
 from ..text import Text, parenthesise
 from .memory import Memory
-from .spell import LOCAL
+from .prelude import PURE
+from .spell import LOCAL, minus
 from .state import LoopContext
+from .writer import Writer
 
 __all__ = ["Control"]
+
+#: What may not stand in a loop whose trips run side by side.
+_ORDERED = {"for", "while", "if", "else", "break", "goto"}
+
+
+@dataclass(frozen=True, slots=True)
+class ForHead:
+    """`none`: "no trip or ", for checks in front of the loop. `span`: an expression for the trips."""
+
+    text: str
+    none: str = ""
+    span: str = ""
+    first_line: str = ""
 
 
 class Control(Memory):
@@ -30,43 +49,88 @@ class Control(Memory):
 
     def loop(self, node: Node) -> None:
         plan = self.storage.loops[node]
-        head = self._for_head(node) if node.op is FOR else ""
+        counted = node.op is FOR
+        head = self._for_head(node) if counted else ForHead("")
         self._enter_slots(node, plan)
-        context = LoopContext(plan.releases)
+        context = LoopContext(plan.releases, node, set(self.env), conditional=self.conditional)
         mark = self.names.fresh("mark")
         self.loops.append(context)
         with self.w.aside() as inside:
-            self._body(node, plan, mark, head)
+            if not counted:
+                self._while_head(node)
+                self._poll(node)
+            else:
+                self.w.depth += 1
+            if head.first_line:
+                self.w.line(head.first_line)
+            self._body(node, plan, mark)
+            self.w.depth -= 1
         self.loops.pop()
+        for holds, number in context.hoisted:
+            self.w.line(f"ADC_CHECK({number}, {head.none}{holds});")
         if context.releases:
             self.w.line(f"const adc_mark {mark} = adc_here(&frame);")
-        self.w.paste(inside)
+        if inside.lines:
+            if counted:
+                self._counted(node, plan, head, inside, context)
+            self.w.paste(inside)
+            self.w.line("}")
         for p, r in zip(slot_params(node), node.results):
             if isinstance(p.type, Scalar):
                 self.env[r] = self.env[p]
 
-    def _for_head(self, node: Node) -> str:
+    def _counted(
+        self, node: Node, plan: LoopPlan, head: ForHead, inside: Writer, context: LoopContext
+    ) -> None:
+        """The line that opens a counted loop, with what belongs in front of it."""
+        body = body_of(node)
+        pragma = self._simd(node, plan, inside, context)
+        inner = any(n.blocks and n.op is not COND for n in _all_nodes(body))
+        small = self.loops and not inner and not self._has_arrays(body)
+        if self.loops and (pragma or small):
+            self.w.line(f"ADC_POLL_TRIPS({head.span});")
+        if pragma:
+            self.w.line(pragma)
+        self.w.line(head.text)
+        if not pragma and not small:
+            with self.w.aside() as poll:
+                self.w.depth += 1
+                self._poll(node)
+                self.w.depth -= 1
+            self.w.paste(poll)
+
+    def _for_head(self, node: Node) -> ForHead:
         """The `for (...)` of a counted loop; bounds are read once, before the loop."""
         start, stop, step = node.operands[:3]
-        first, last = self.text(start), self.stable(stop)
+        first, last = self.atom(start), self.stable(stop)
         counter = body_of(node).params[0]
         i = self.names.fresh(counter.name, "i")
         self.env[counter] = Text(i)
         low, high = self.ranges.low(step), self.ranges.high(step)
         by = self.stable(step)
+        up, down = f"{minus(last, first)}", f"{minus(first, last)}"
         if low >= 1 and (high == 1 or self.ranges.high(stop) + high <= LARGEST):
             more = f"{i}++" if high == low == 1 else f"{i} += {by}"
-            return f"for (long long {i} = {first}; {i} < {last}; {more}) {{"
+            head = f"for (long long {i} = {first}; {i} < {last}; {more}) {{"
+            return ForHead(head, self._empty(first, last, start, stop), up)
         if high <= -1 and (low == -1 or self.ranges.low(stop) + low >= SMALLEST):
             more = f"{i}--" if high == low == -1 else f"{i} += {by}"
-            return f"for (long long {i} = {first}; {i} > {last}; {more}) {{"
+            head = f"for (long long {i} = {first}; {i} > {last}; {more}) {{"
+            return ForHead(head, f"{first} <= {last} || ", down)
         begin = self.stable(start)
         trips, trip = self.names.fresh("trips"), self.names.fresh("trip")
         self.w.line(f"const unsigned long long {trips} = adc_trips({begin}, {last}, {by});")
-        self._late = f"const long long {i} = {begin} + (long long){trip} * {by.at(70)};"
-        return f"for (unsigned long long {trip} = 0; {trip} < {trips}; {trip}++) {{"
+        return ForHead(
+            f"for (unsigned long long {trip} = 0; {trip} < {trips}; {trip}++) {{",
+            f"{trips} == 0 || ", trips,
+            f"const long long {i} = {begin} + (long long){trip} * {by.at(70)};",
+        )  # fmt: skip
 
-    _late = ""
+    def _empty(self, first: Text, last: Text, start: Value, stop: Value) -> str:
+        """The condition under which the loop makes no trip, as the beginning of an `or`."""
+        if self.ranges.high(start) < self.ranges.low(stop):
+            return ""
+        return f"{last} <= {first} || "
 
     def _enter_slots(self, node: Node, plan: LoopPlan) -> None:
         params, init = slot_params(node), carried_init(node)
@@ -98,30 +162,24 @@ class Control(Memory):
             params = block.params[1:] if node.op is FOR else block.params
             self.env[params[k]] = name
 
-    def _body(self, node: Node, plan: LoopPlan, mark: str, head: str) -> None:
+    def _body(self, node: Node, plan: LoopPlan, mark: str) -> None:
         body = body_of(node)
-        late, self._late = self._late, ""
-        if node.op is FOR:
-            self.w.line(head)
-            self.w.depth += 1
-            if late:
-                self.w.line(late)
-        else:
-            self._while_head(node)
-        self._poll(node)
         self.block(body)
-        stop = None
-        if node.attrs.get("stops"):
-            stop = self.text(body.results[0])
-            if plan.moves or len(body.results) > 1 or self.loops[-1].releases:
-                stop = self.atom(body.results[0])
+        stop = self._stop(node) if node.attrs.get("stops") else None
         self._yield(node, plan)
         if self.loops[-1].releases:
             self.w.line(f"adc_release(&frame, {mark});")
         if stop is not None:
             self.w.line(f"if ({stop}) break;")
-        self.w.depth -= 1
-        self.w.line("}")
+
+    def _stop(self, node: Node) -> Text:
+        """Whether this was the last trip, said before the slots change."""
+        leave = body_of(node).results[0]
+        if len(body_of(node).results) == 1:
+            return self.text(leave)
+        x = self.atom(leave)
+        slots = {self.env[p].text for p in slot_params(node) if p in self.env}
+        return self.stable(leave) if x.text in slots else x
 
     def _while_head(self, node: Node) -> None:
         test = node.blocks[0]
@@ -140,13 +198,53 @@ class Control(Memory):
         self.w.line(f"if (!{parenthesise(go.text, go.level, 100)}) break;")
 
     def _poll(self, node: Node) -> None:
-        """Long loops ask now and then whether to stop; innermost short ones leave it to those around."""
-        body = body_of(node)
-        nested = len(self.loops) > 1
-        inner = any(n.blocks and n.op is not COND for n in _all_nodes(body))
-        if nested and node.op is FOR and not inner and not self._has_arrays(body):
-            return
-        self.w.line(f"ADC_POLL({self._weight(body)});")
+        """Long loops ask now and then whether to stop."""
+        self.w.line(f"ADC_POLL({self._weight(body_of(node))});")
+
+    # --- loops that vectorise ---------------------------------------------------------------------
+
+    def _simd(self, node: Node, plan: LoopPlan, inside: Writer, context: LoopContext) -> str:
+        """The pragma, if the trips of the loop do not depend on each other but through sums."""
+        if node.attrs.get("stops") or plan.moves or plan.copies or context.releases:
+            return ""
+        words = Counter(word for line in inside.lines for word in line.words())
+        if any(w in _ORDERED or (w.startswith(("adc_", "ADC_")) and w not in PURE) for w in words):
+            return ""
+        sums = self._sums(node, words, inside)
+        if sums is None or not self._apart(node, context):
+            return ""
+        return "#pragma omp simd" + "".join(f" reduction({op}:{name})" for name, op in sums)
+
+    def _sums(self, node: Node, words: Counter, inside: Writer) -> list[tuple[str, str]] | None:
+        """The scalar slots with the operator that collects them; None if one is no such sum."""
+        out = []
+        for p in slot_params(node):
+            if not isinstance(p.type, Scalar) or words[self.env[p].text] == 0:
+                continue
+            name = self.env[p].text
+            lines = [line.text for line in inside.lines if line.declares == name]
+            found = re.match(rf"{name} ([-+*])= ", lines[0]) if len(lines) == 1 else None
+            if not found or words[name] != 1 or p.type.dtype == BOOL:
+                return None
+            out.append((name, "*" if found.group(1) == "*" else "+"))
+        return out
+
+    def _apart(self, node: Node, context: LoopContext) -> bool:
+        """Do different trips touch different elements of whatever is written?"""
+        i = self.env[body_of(node).params[0]].text
+        moves = re.compile(rf"{i}( [-+] \d+)?")
+        found = False
+        for buffer in {a.buffer for a in context.accesses}:
+            touched = [a for a in context.accesses if a.buffer is buffer]
+            axes = [
+                k for k, at in enumerate(touched[0].index)
+                if moves.fullmatch(at) and all(a.index[k : k + 1] == (at,) for a in touched)
+            ]  # fmt: skip
+            found |= any(moves.fullmatch(at) for a in touched for at in a.index)
+            if any(a.writes for a in touched) and not axes:
+                return False
+        # Without an array there is no telling how long the loop runs, and it could not be stopped.
+        return found
 
     def _has_arrays(self, body: Block) -> bool:
         return any(
@@ -174,7 +272,7 @@ class Control(Memory):
         return " + ".join([str(total), *terms[:4]])
 
     def _yield(self, node: Node, plan: LoopPlan) -> None:
-        pairs = []
+        pairs: list[tuple[str, str, str]] = []
         for p, y in zip(slot_params(node), slot_yields(node)):
             if isinstance(p.type, Scalar):
                 pairs.append((self.env[p].text, self.text(y).text, LOCAL[p.type.dtype]))
@@ -200,8 +298,10 @@ class Control(Memory):
         for side, block in enumerate(node.blocks):
             with self.w.aside() as inside:
                 self.w.depth += 1
+                self.conditional += 1
                 self.block(block)
                 self._branch_end(node, side, targets)
+                self.conditional -= 1
                 self.w.depth -= 1
             parts.append(inside)
         self._write_branches(pred, parts)

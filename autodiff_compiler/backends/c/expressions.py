@@ -44,9 +44,13 @@ class Expressions(State):
         return self.env[v]
 
     def stable(self, v: Value) -> Text:
-        """As `atom`, and not a variable that the loop may change."""
+        """As `atom`, and not a variable that a loop changes: it holds what the value is now."""
         x = self.atom(v)
-        return self.local(v, x) if x.text in self.mutable else x
+        if x.text not in self.mutable:
+            return x
+        name = self.fresh(v)
+        self.w.line(f"const {LOCAL[v.type.dtype]} {name} = {x};", name)
+        return Text(name)
 
     def _scalar(self, node: Node) -> Text:
         name = node.op.name
@@ -119,6 +123,13 @@ class Expressions(State):
         skip = len(index) - len(own)
         return [ZERO if d == 1 and w != 1 else i for i, d, w in zip(index[skip:], own, wide[skip:])]
 
+    def touch(self, access: Access) -> None:
+        """Notes a use of a buffer for those who want to know."""
+        if self.reads is not None:
+            self.reads.append(access)
+        if self.loops:
+            self.loops[-1].accesses.append(access)
+
     # --- elements of arrays -----------------------------------------------------------------------
 
     def element(self, v: Value, index: Index) -> Text:
@@ -130,9 +141,9 @@ class Expressions(State):
         return self.defined(self.made[v], index)
 
     def _read(self, v: Value, index: Index) -> Text:
-        if self.reads is not None and v not in self.temporaries:
-            where = ("flat", index.at.text) if isinstance(index, Flat) else tuple(i.text for i in index)
-            self.reads.append(Access(self.storage.where[v], where))
+        if v not in self.temporaries:
+            where = ("flat",) if isinstance(index, Flat) else tuple(i.text for i in index)
+            self.touch(Access(self.storage.where[v], where))
         at = index.at if isinstance(index, Flat) else self.offset(index, self.shape(v))
         return Text(f"{self.name_of(v)}[{at}]")
 
@@ -173,6 +184,8 @@ class Expressions(State):
         raise NotImplementedError(f"an element of {op.name}")
 
     def _wrapped(self, i: Text, node: Node) -> Text:
+        if self.ranges.low(node.operands[0]) >= 0:
+            return i
         if not is_simple(i):
             i = self._twice(node.operands[0], i)
         n = self.atom(node.operands[1])

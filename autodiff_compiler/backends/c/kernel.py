@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ...ir.graph import CHECK, CONST, DIM, Block, Node, Value
-from ...ir.types import BOOL, F32, FLOATS, Array, Scalar
+from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value
+from ...ir.types import BOOL, F32, FLOATS, I64, Array, Scalar
 from ...lowering.storage import Buffer, Copy
-from ..text import Text
+from ..text import C, Text, infix
 from .control import Control
-from .spell import ELEMENT, LOCAL, ZERO
+from .spell import ELEMENT, LOCAL, ZERO, literal, plus
 from .writer import Writer
 
 __all__ = ["Kernel"]
 
+_STOPS = {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL", "ADC_POLL_TRIPS"}
 _CHECKED = {"iadd": "add", "isub": "sub", "imul": "mul"}
 
 
@@ -88,17 +89,17 @@ class Kernel(Control):
             if not self._uses_parameter(name, words):
                 head.line(f"(void){name};")
         head.line("int status = 0;")
-        if "ADC_POLL" in words:
+        if words & {"ADC_POLL", "ADC_POLL_TRIPS"}:
             head.line("long long work = 0;")
         if "frame" in words:
             head.line("adc_frame frame = {0, 0, 0};")
         tail = Writer(1)
-        if words & {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL"}:
+        if words & _STOPS:
             tail.lines.append(type(self.w.lines[0])(0, "done:"))
         if "frame" in words:
             tail.line("adc_leave(&frame);")
         tail.line("return status;")
-        if not words & {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL"}:
+        if not words & _STOPS:
             head.lines = [line for line in head.lines if line.text != "int status = 0;"]
             tail.lines[-1].text = "return 0;"
         signature = f"int {self.symbol}(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)"
@@ -106,7 +107,7 @@ class Kernel(Control):
 
     @staticmethod
     def _uses_parameter(name: str, words: set[str]) -> bool:
-        through = {"call": {"ADC_POLL"}, "where": {"ADC_CHECK"}}.get(name, set())
+        through = {"call": {"ADC_POLL", "ADC_POLL_TRIPS"}, "where": {"ADC_CHECK"}}.get(name, set())
         return name in words or bool(words & through)
 
     # --- nodes ------------------------------------------------------------------------------------
@@ -226,6 +227,9 @@ class Kernel(Control):
             self.env[node.result] = x
             return
         reason = "index out of bounds"
+        if self._hoisted(node, reason):
+            self.env[node.result] = x
+            return
         if self.ranges.low(i) >= 0:
             self.check(f"{x} < {self.text(n).at(60)}", node.span, reason)
             self.env[node.result] = x
@@ -233,6 +237,31 @@ class Kernel(Control):
         length = self.atom(n)
         self.check(f"{x} >= -{length} && {x} < {length}", node.span, reason)
         self.local(node.result, Text(f"{x} < 0 ? {x} + {length} : {x}", 10))
+
+    def _hoisted(self, node: Node, reason: str) -> bool:
+        """Puts the check of an index that runs with the loop's counter in front of the loop."""
+        i, n = node.operands
+        if not self.loops or self.conditional != self.loops[-1].conditional:
+            return False
+        context = self.loops[-1]
+        loop = context.node
+        if loop.op is not FOR or loop.attrs.get("stops") or node not in loop.blocks[0].nodes:
+            return False
+        if n not in context.outside or self.ranges.low(i) < 0:
+            return False
+        start, stop, step = loop.operands[:3]
+        counter, shift = self.ranges.affine(i)
+        if counter is not loop.blocks[0].params[0]:
+            return False
+        if self.ranges.low(step) == self.ranges.high(step) == 1:
+            end = plus(self.text(stop), literal(shift, I64))
+            inside = infix("<=", end, self.text(n), C)
+        elif self.ranges.high(step) <= -1:
+            inside = infix("<", plus(self.text(start), literal(shift, I64)), self.text(n), C)
+        else:
+            return False
+        context.hoisted.append((inside.text, self.check_number(node.span, reason)))
+        return True
 
     # --- indices ----------------------------------------------------------------------------------
 
@@ -246,10 +275,18 @@ class Kernel(Control):
             self.nonzero(node)
         elif name == "distinct":
             self.distinct(node)
+        elif name == "wrap" and isinstance(node.result.type, Scalar):
+            self._wrap(node)
         elif isinstance(node.result.type, Scalar):
             self.local(node.result, self._scalar(node))
         else:
             self._array_node(node)
+
+    def _wrap(self, node: Node) -> None:
+        if self.ranges.low(node.operands[0]) >= 0:
+            self.env[node.result] = self.stable(node.operands[0])
+        else:
+            self.local(node.result, self._scalar(node))
 
     def _slice(self, node: Node) -> None:
         """start and length of `slice.indices`."""
@@ -258,7 +295,7 @@ class Kernel(Control):
         low = bounds.pop(0) if node.attrs["lo"] else None
         high = bounds.pop(0) if node.attrs["hi"] else None
         forward = self.ranges.low(step) >= 1
-        size = self.atom(n)
+        size = self.stable(n)
         if low is None and high is None and self.ranges.low(step) == self.ranges.high(step) == 1:
             self.env[start], self.env[length] = ZERO, size
             return

@@ -124,8 +124,34 @@ class Memory(Stacks):
                 self.w.line(f"{kind}{space}{old} = {name};")
                 left = [(t, _rename(x, name, old), k) for t, x, k in left]
                 continue
-            self.w.line(f"{ready[0]} = {ready[1]};", ready[0])
+            self.w.line(f"{_shortened(ready[0], ready[1])};", ready[0])
             left.remove(ready)
+
+
+_SUM = re.compile(r"[-\w.()\[\]>]+( [*/] [-\w.()\[\]>]+)*")
+
+
+def _shortened(name: str, text: str) -> str:
+    """`x += y` for `x = x + y`, where it means the same."""
+    for op in "+-*/":
+        if text.startswith(f"{name} {op} "):
+            rest = text[len(name) + 3 :]
+            flat = _without_brackets(rest)
+            alone = " " not in flat if op in "*/" else _SUM.fullmatch(flat) is not None
+            if alone and name not in _WORD.findall(rest):
+                return f"{name} {op}= {rest}"
+    return f"{name} = {text}"
+
+
+def _without_brackets(text: str) -> str:
+    """The text with what stands in brackets left out."""
+    out, depth = [], 0
+    for letter in text:
+        depth -= letter in ")]"
+        if not depth:
+            out.append(letter)
+        depth += letter in "(["
+    return "".join(out)
 
 
 def _reads(text: str, name: str) -> bool:

@@ -88,13 +88,13 @@ class Nests(Expressions):
         letters = node.attrs["index"]
         adds = "+" if node.op.name == "add_at" else ""
         buffer = self.storage.where[node.result]
-        for x in (value, *index_values):
-            self.prepare(x)
         dims = region_dims(node.attrs, index_values, [self.dims.get(x, ()) for x in index_values])
         sizes = [self.size(d) for d in dims]
         if not dims and "a" not in letters:
             self._assign(base, buffer, self.place(letters, index_values, []), value, [], adds)
             return
+        for x in (value, *index_values):
+            self.prepare(x)
         if self._conflicts(node, dims):
             self.temporary(value)
         pragma = "" if "a" in letters else _SIMD
@@ -107,6 +107,7 @@ class Nests(Expressions):
     ) -> None:
         offset = self.offset(target, self.shape(base))
         text = self.element(value, at)
+        self.touch(Access(buffer, tuple(i.text for i in target), writes=True))
         self.w.line(f"{self.pointer(buffer)}[{offset}] {adds}= {text};")
 
     def _spread(self, value: Value, at: list[Text], dims: Sequence[KnownDim]) -> list[Text]:

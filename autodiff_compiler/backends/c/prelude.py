@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["ABI", "REQUIRED_FLAGS", "VECTOR_MATH", "helpers", "prototypes", "library_names"]
+__all__ = ["ABI", "REQUIRED_FLAGS", "VECTOR_MATH", "PURE", "helpers", "prototypes", "library_names"]
 
 #: Flags without which a kernel is not what it says.
 REQUIRED_FLAGS = ("-fwrapv",)
@@ -85,6 +85,14 @@ _helper("""
       work = 0; \\
       if (call->poll(call)) { status = 3; goto done; } \\
     } \\
+  } while (0)
+""")
+
+_helper("""
+#define ADC_POLL_TRIPS(count) \\
+  do { \\
+    const long long trips_ahead = (count); \\
+    if (trips_ahead > 0) ADC_POLL(trips_ahead); \\
   } while (0)
 """)
 
@@ -191,6 +199,9 @@ static inline unsigned long long adc_trips(long long start, long long stop, long
   return step < 0 && start > stop ? (a - b - 1) / (0ULL - (unsigned long long)step) + 1 : 0;
 }
 """)
+
+#: Helpers without side effects.
+PURE = frozenset(_HELPERS) - {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL", "ADC_POLL_TRIPS", "adc_ipow"}
 
 # --- slices ---------------------------------------------------------------------------------------
 

@@ -82,11 +82,19 @@ def plus(a: Text, b: Text) -> Text:
         return b
     if b.text == "0":
         return a
+    known, more = _number(a), _number(b)
+    if known is not None and more is not None and abs(known + more) < 2**31:
+        return literal(known + more, I64)
+    if more is not None and more < 0:
+        return infix("-", a, literal(-more, I64), C)
     return infix("+", a, b, C)
 
 
 def minus(a: Text, b: Text) -> Text:
-    return a if b.text == "0" else infix("-", a, b, C)
+    less = _number(b)
+    if less is not None:
+        return plus(a, literal(-less, I64))
+    return infix("-", a, b, C)
 
 
 def times(a: Text, b: Text) -> Text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...errors import NO_SPAN, Span
 from ...ir.build import KnownDim
@@ -25,17 +25,24 @@ __all__ = ["State", "LoopContext", "Access"]
 
 @dataclass(slots=True)
 class LoopContext:
-    """A loop of the program that is being written."""
+    """A loop of the program that is being written. `outside`: values known before it."""
 
     releases: bool
+    node: Node
+    outside: set[Value]
+    #: Checks to make once, before the loop: what must hold, the check's number.
+    hoisted: list[tuple[str, int]] = field(default_factory=list)
+    accesses: list["Access"] = field(default_factory=list)
+    conditional: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One read of a buffer: at which element."""
+    """One use of a buffer: at which element."""
 
     buffer: Buffer
     index: tuple[str, ...]
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class State:
         self.temporaries: dict[Value, str] = {}
         self.checks: list[tuple[Span, str]] = []
         self.loops: list[LoopContext] = []
+        #: How many branches there are around, within the function.
+        self.conditional = 0
         self.reads: list[Access] | None = None
         #: Lengths that only a run knows, by array and axis.
         self.lengths: dict[tuple[Value, int], Text] = {}

@@ -32,6 +32,7 @@ def insert_copies(function: Function) -> tuple[Program, Sharing, Needed]:
         fixes = _Hazards(program, sharing, needed, patient=rounds < _PATIENT_ROUNDS).fixes
         if not fixes.any():
             return program, sharing, needed
+        assert rounds < 100, "the copies do not settle"
         rewriter = _Inserter(fixes)
         program = Program(rewriter.run(program.function), rewriter.b)
         rounds += 1
@@ -226,19 +227,23 @@ class _Hazards:
         return True
 
     def _part_elements(self, cell: int, other: int) -> bool:
-        """Copies what is put into the lists that may hold `other`."""
+        """Copies what is put into the list whose elements `cell` is, if it may be `other`."""
+        owner = self.sharing.owner[cell]
+        assert owner is not None
+        same_list = self.sharing.mask[self.sharing.cells[owner][0]]
         done = False
         for node in self.needed.nodes:
             name = node.op.name
             if name in ("push", "poke"):
-                reaches = self.sharing.mask[self.sharing.cells[self.program.of(node.operands[0])][1]]
-                if reaches >> cell & 1 and self.sharing.reach(node.operands[1]) >> other & 1:
+                lists = self.sharing.cells[self.program.of(node.operands[0])]
+                if same_list >> lists[0] & 1 and self.sharing.reach(node.operands[1]) >> other & 1:
                     if not self._window_copied(node.operands[1]):
                         self.fixes.operands.add((node, 1))
                     done = True
-            elif name == "from_array" and self.sharing.cells[node.results[0]][1] == cell:
-                self.fixes.operands.add((node, 0))
-                done = True
+            elif name == "from_array" and same_list >> self.sharing.cells[node.results[0]][0] & 1:
+                if self.sharing.reach(node.operands[0]) >> other & 1:
+                    self.fixes.operands.add((node, 0))
+                    done = True
         return done
 
 
