@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .ir.check import check
 from .ir.graph import Function
+from .transforms.promote import promote
 from .transforms.reverse import reverse
 from .transforms.simplify import simplify
 
@@ -23,7 +24,7 @@ class Pass(NamedTuple):
 
 def primal_passes() -> list[Pass]:
     """What every function goes through before anything else."""
-    return [Pass("simplify", simplify)]
+    return [Pass("simplify", simplify), Pass("promote", promote)]
 
 
 def gradient_passes(
@@ -36,7 +37,7 @@ def gradient_passes(
     ]
 
 
-PASS_NAMES = ("trace", "simplify", "reverse")
+PASS_NAMES = ("trace", "simplify", "promote", "reverse")
 
 
 def checking() -> bool:

@@ -8,8 +8,7 @@ import numpy as np
 from autodiff_compiler.frontend import trace
 from autodiff_compiler.ir.check import check
 from autodiff_compiler.ir.interpret import interpret
-from autodiff_compiler.runtime.plan import guard_holds, read_source
-from autodiff_compiler.runtime.plan import Guard
+from autodiff_compiler.runtime.plan import Guard, guard_holds, read_source, source_name
 from autodiff_compiler.signature import PASSIVE_DTYPES, describe, leaves
 
 
@@ -44,7 +43,7 @@ def run(function, *given, derive=None):
     traced = trace(function, specs, derive=derive, keep_writes=True)
     check(traced.function)
     for source, expected, how in traced.guards:
-        assert guard_holds(Guard(source, expected, how)), (source, how)
+        assert guard_holds(Guard(source, expected, how)), (source_name(source), how)
     flat = [leaf for spec, a in zip(specs, args) for leaf in leaves(spec, a)]
     for source, spec in traced.captures:
         flat += leaves(spec, read_source(source))

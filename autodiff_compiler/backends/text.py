@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 __all__ = [
     "Language", "PYTHON", "C", "Text", "ATOM", "LOWEST", "parenthesise", "infix", "fill", "Names",
@@ -101,7 +101,7 @@ def infix(op: str, left: Text, right: Text, language: Language) -> Text:
 _TOKEN = re.compile(r"\{(\w+)\}|(\*\*|//|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%@|^&<>!~?:,()\[\]])|([\w.]+)|(\s+)")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(template: str, language: Language) -> tuple[int, tuple[tuple[int, int, str, int], ...]]:
     """Level of the whole; per placeholder: its place in the text, its name, the level it needs."""
     tokens: list[tuple[str, str, int, int]] = []  # kind, text, start, end

@@ -34,6 +34,7 @@ from .values import (
     FunctionVal,
     ListRef,
     Num,
+    PartialVal,
     Static,
     TupleVal,
 )  # fmt: skip
@@ -55,6 +56,8 @@ def call(st: Tracer, callee: Abstract, args: Args, kwargs: Kwargs) -> Abstract:
         return _inline_nested(st, callee, args, kwargs)
     if isinstance(callee, DerivativeVal):
         return derivatives.call(st, callee, args, kwargs)
+    if isinstance(callee, PartialVal):
+        return call(st, callee.function, [*callee.args, *args], {**callee.kwargs, **kwargs})
     if isinstance(callee, BoundMethod):
         return _call_method(st, callee, args, kwargs)
     if isinstance(callee, Static):
@@ -83,6 +86,8 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
         return call(st, inner, [owner, *args], kwargs)
     if isinstance(function, functools.partial):
         return _call_partial(st, function, source, args, kwargs)
+    if function is functools.partial and args:
+        return PartialVal(args[0], tuple(map(names.kept, args[1:])), kwargs)
     if isinstance(function, type):
         st.refuse(
             f"making a `{function.__name__}` is not supported",

@@ -7,7 +7,7 @@ compile time, and guarded.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -198,6 +198,11 @@ def _capture(st: Tracer, value: Any, source: Source, name: str) -> Abstract:
     except TypeError as error:
         st.refuse(f"`{name}` cannot be used here: {error}")
     if isinstance(spec, StaticSpec):
+        if isinstance(value, MethodType):
+            # A bound method is made anew at each reading; what it binds is what counts.
+            st.captures.guard(("attr", source, "__func__"), value.__func__, "is")
+            st.captures.guard(("attr", source, "__self__"), value.__self__, "is")
+            return Static(value, source)
         how = "eq" if isinstance(value, (str, bytes, np.dtype)) else "is"
         st.captures.guard(source, value, how)
         return Static(value, source)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any
 
 from ..errors import Span, UnsupportedError
@@ -17,8 +18,7 @@ from .frames import Frame
 from .items import entry_of
 from .iteration import known_items
 from .numbers import as_num
-from .scopes import parameters, scope_of_statements
-from .source import find_source
+from .scopes import scope_of_statements
 from .tracer import Tracer
 from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Static, TupleVal
 
@@ -61,6 +61,9 @@ def trace(
         args, kwargs = _arguments(st, function, specs)
         result = st.guarded(lambda: _call(st, function, args, kwargs))
         return _finish(st, function, result, keep_writes)
+    except TypeError as error:
+        # An op that does not take its operands, which nobody has foreseen in better words.
+        raise UnsupportedError(f"this is not supported: {error}", st.b.span) from error
     except RecursionError:
         raise UnsupportedError(
             "this program is nested too deeply", st.b.span, "split the function, or use a loop"
@@ -82,25 +85,21 @@ def _arguments(
     st: Tracer, function: Any, specs: Sequence[Spec]
 ) -> tuple[list[Abstract], dict[str, Abstract]]:
     """The abstract arguments, as a call of the function takes them."""
-    inner = getattr(function, "__func__", function)
-    params = find_source(inner).node.args if isinstance(inner, FunctionType) else None
-    listed = parameters(params) if params else [f"x{k}" for k in range(len(specs))]
-    if isinstance(function, MethodType):
-        listed = listed[1:]
+    params = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    if len(params) != len(specs):
+        raise TypeError(f"{len(params)} parameters and {len(specs)} specs")
     args: list[Abstract] = []
     kwargs: dict[str, Abstract] = {}
-    if len(listed) != len(specs):
-        raise TypeError(f"{len(listed)} parameters and {len(specs)} specs")
-    for k, (name, spec) in enumerate(zip(listed, specs)):
-        value = captures.enter(st, spec, name, (k,), None)
-        if params is None or name in {a.arg for a in (*params.posonlyargs, *params.args)}:
-            args.append(value)
-        elif params.vararg and name == params.vararg.arg:
+    for k, (param, spec) in enumerate(zip(params, specs)):
+        value = captures.enter(st, spec, param.name, (k,), None)
+        if param.kind is param.VAR_POSITIONAL:
             args += known_items(st, value, "`*`")
-        elif params.kwarg and name == params.kwarg.arg:
+        elif param.kind is param.VAR_KEYWORD:
             kwargs.update(containers.known_dict(st, value))
+        elif param.kind is param.KEYWORD_ONLY:
+            kwargs[param.name] = value
         else:
-            kwargs[name] = value
+            args.append(value)
     return args, kwargs
 
 

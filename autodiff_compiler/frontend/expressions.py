@@ -129,7 +129,7 @@ def _joined_str(st: Tracer, node: ast.JoinedStr) -> Abstract:
         assert isinstance(part, ast.FormattedValue)
         value = st.eval(part.value)
         if not isinstance(value, Static) or part.format_spec is not None or part.conversion != -1:
-            st.at(part)
+            st.at(node)
             st.refuse("text made of numbers is not supported", "format results outside")
         text += format(value.value)
     return Static(text)
@@ -284,7 +284,7 @@ def _is(st: Tracer, left: Abstract, right: Abstract) -> bool:
     if isinstance(left, Static) and isinstance(right, Static):
         plain = (type(None), bool, type(Ellipsis))
         numbers = (int, float, str, bytes, tuple, np.generic)
-        if isinstance(left.value, numbers) and not isinstance(left.value, plain):
+        if all(isinstance(x.value, numbers) and not isinstance(x.value, plain) for x in (left, right)):
             st.refuse("`is` between numbers or strings is not supported", "use `==`")
         return left.value is right.value
     if isinstance(left, Static) or isinstance(right, Static):

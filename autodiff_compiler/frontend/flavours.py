@@ -14,6 +14,7 @@ import numpy as np
 from ..ir.graph import Value
 from ..ir.types import BOOL
 from . import arrays, containers, promotion
+from .frames import PythonRaises
 from .numbers import NARROW
 from .values import Abstract, ArrayRef, ListRef, Num, Static, TupleVal
 
@@ -28,6 +29,11 @@ def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
         made = containers.binary(st, symbol, a, b)
         if made is not None:
             return made
+    if isinstance(a, Static) and isinstance(b, Static):
+        try:
+            return promotion.binary(st, symbol, a, b)
+        except TypeError as error:
+            raise PythonRaises(str(error)) from None
     if not (is_mixed(a) or is_mixed(b)):
         return promotion.binary(st, symbol, a, b)
     check_mixed(st, [a, b], symbol)

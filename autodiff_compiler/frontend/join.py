@@ -41,6 +41,7 @@ from .templates import (
     same,
 )  # fmt: skip
 from .values import (
+    MOVED,
     ArrayRef,
     At,
     BoundMethod,
@@ -71,6 +72,7 @@ class Plan:
     entries: dict[Object, Template]
     arrays: dict[Object, int]
     locks: set[Object]
+    moved: set[Object]
 
     def same_as(self, other: Plan) -> bool:
         return (
@@ -91,6 +93,8 @@ class Plan:
     def enter(self, st: Tracer, values: list[Value]) -> None:
         """Makes names and heap stand for what came by either way: one value per slot."""
         builder = Builder(st, values, self.groups)
+        for made in self.moved:
+            st.heap[made] = MOVED
         for made, slot in self.arrays.items():
             st.heap[made] = values[slot]
         for made, template in self.entries.items():
@@ -138,18 +142,22 @@ class Joiner:
         changed: list[Object] = []
         for made, old in self.before.heap.items():
             x, y = a.state.heap[made], b.state.heap[made]
-            if x is y:
+            if x is y or not self.is_alive(made):
                 continue
             if isinstance(old, Value) and not isinstance(old.type, Stack):
                 changed.append(made)
+            elif old is MOVED:
+                continue
             else:
                 roots.append((made, x, y))
         for root, x, y in roots:
             self.aliases.pairs += [Pair(root, refs) for refs in self.leaves(x, y)]
-        for pair in self.aliases.groups():
-            self.add_group(pair)
+        firsts = self.aliases.groups()
+        moved = {m for m in self.before.heap if self.aliases.moved(m)}
+        for pair in firsts:
+            self.add_group(pair, moved)
         self._next_pair = 0
-        heap_slots = {m: self.heap_slot(m) for m in changed if not self.aliases.moved(m)}
+        heap_slots = {m: self.heap_slot(m) for m in changed if m not in moved}
         names_out: dict[str, Template] = {}
         entries: dict[Object, Template] = {}
         for root, x, y in roots:
@@ -160,7 +168,11 @@ class Joiner:
                 names_out[root] = self.join(x, y)
         if self.previous is not None:
             self.locks |= self.previous.locks
-        return Plan(self.slots, self.groups, names_out, entries, heap_slots, self.locks)
+        return Plan(self.slots, self.groups, names_out, entries, heap_slots, self.locks, moved)
+
+    def is_alive(self, made: Object) -> bool:
+        """Can anybody still come to this array, list or dict?"""
+        return made.leaf is not None or any(side.references[made] for side in self.sides)
 
     def on(self, side: Side, name: str) -> Any:
         if not side.relevant(name):
@@ -171,7 +183,7 @@ class Joiner:
     def slot(
         self, key: tuple[Any, ...], type: Type, name: str, emit: Emits, dims: Any = None
     ) -> int:
-        self.slots.append(Slot(key, type, name, emit, dims))
+        self.slots.append(Slot(key, type, name, emit, dims, self.root))
         return len(self.slots) - 1
 
     @property
@@ -248,8 +260,8 @@ class Joiner:
                 return ("dict", tuple(entry)), list(entry.values())
         return None
 
-    def add_group(self, pair: Pair) -> None:
-        """The slot of a group of arrays."""
+    def add_group(self, pair: Pair, moved: set[Object]) -> None:
+        """The slot of a group of arrays. An array that others go on seeing as it was is copied."""
         self.root = pair.root
         present = [o for o in pair.objects if o is not None]
         emits: list[Any] = [None, None]
@@ -258,7 +270,9 @@ class Joiner:
             made, ref = pair.objects[k], pair.refs[k]
             if pair.linear and made is not None:
                 value = self.sides[k].state.heap[made]
-                dims[k], emits[k] = self.st.b.dims[value], self.yields.whole(k, value)
+                shared = made in self.before.heap and made not in moved
+                dims[k] = self.st.b.dims[value]
+                emits[k] = self.yields.copied(value) if shared else self.yields.whole(k, value)
             elif not pair.linear and ref is not None:
                 dims[k] = self.yields.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
                 emits[k] = self.yields.view(k, ref)
@@ -286,10 +300,14 @@ class Joiner:
 
     def heap_slot(self, made: Object) -> int:
         values = [side.state.heap[made] for side in self.sides]
-        first = values[0]
-        self.root = made.name
-        emit = (self.yields.whole(0, values[0]), self.yields.whole(1, values[1]))
-        return self.slot(("heap", made), first.type, made.name, emit, self.st.b.dims[first])
+        first = next(v for v in values if isinstance(v, Value))
+        self.root = made
+        dims = self.st.b.dims[first]
+        emits = [
+            self.yields.whole(k, v) if isinstance(v, Value) else self.yields.dummy(first.type.dtype, dims)
+            for k, v in enumerate(values)
+        ]
+        return self.slot(("heap", made), first.type, made.name, (emits[0], emits[1]), dims)
 
     def join_entry(self, made: Object, x: Any, y: Any) -> Template:
         """The contents of a list or dict that both sides know."""
@@ -322,6 +340,12 @@ class Joiner:
             if isinstance(joined, Lost):
                 return joined
             element = joined
+        for k, entry in enumerate((x, y)):
+            if isinstance(entry, Value) and entry.type != Stack(element.type):
+                return Lost(
+                    "floats are appended to a list that began with integers",
+                    "begin the list with floats",
+                )
         emit = (self.yields.stack(0, x, element), self.yields.stack(1, y, element))
         key = ("stack", element)
         return Growing(self.slot(key, Stack(element.type), self.label, emit), element)

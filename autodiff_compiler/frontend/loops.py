@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Block, Value
 from ..ir.types import BOOL, I64, Array, Scalar
-from ..ops.elementwise import and_, not_
-from ..ops.shape import reshape
+from ..ops.elementwise import and_, eq, not_, or_
+from ..ops.shape import full, reshape
 from .branches import FORGOTTEN, Gone, Rest, branch, continue_unless, gone
 from .frames import HIDDEN, RESULT, RETURNED, LoopFrame, Snapshot
 from .join import Joiner, Plan, Side
 from .numbers import Kind, join_kinds, kind_of
 from .scopes import NONE, Names
-from .templates import Number
-from .values import Num, Object, Static, Unset
+from .templates import Number, Slot
+from .values import MaybeUnset, Num, Object, Static, Unset
 
 if TYPE_CHECKING:
     from .tracer import Tracer
@@ -53,6 +53,8 @@ class _Hints:
     numbers: dict[str, Kind] = field(default_factory=dict)
     written: set[Object] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    #: the objects that `written` decides on; what is born anew at each tracing goes by its name
+    seen: set[Object] = field(default_factory=set)
 
 
 def describe_loop(st: Tracer, node: ast.For | ast.While) -> Loop:
@@ -94,7 +96,8 @@ class _Rounds:
             joined = kind if hint is None else join_kinds(kind, hint) or kind
             tail.env[name] = Num(Value(Scalar(joined.dtype)), joined.python, joined.mixed)
         for made, entry in self.entry.heap.items():
-            if made in self.hints.written or (made.name and made.name in self.hints.names):
+            by_name = made not in self.hints.seen and made.name and made.name in self.hints.names
+            if made in self.hints.written or by_name:
                 if isinstance(entry, Value) and isinstance(entry.type, Array):
                     tail.heap[made] = Value(entry.type)
         return self.join(tail, None)
@@ -163,6 +166,7 @@ class _Rounds:
                 self.hints.numbers[name] = (join_kinds(old, kind) if old else kind) or kind
         self.hints.written = set(self.plan.arrays)
         self.hints.names = {made.name for made in self.plan.arrays}
+        self.hints.seen = set(self.entry.heap)
 
     def initial(self) -> list[Value]:
         st = self.st
@@ -178,19 +182,77 @@ class _Rounds:
         for slot in self.plan.slots:
             value = slot.emit[1]()
             if isinstance(slot.type, Array):
-                value = self.resized(value, slot)
+                value = self.resized(value, slot, tail)
             values.append(value)
         return values
 
-    def resized(self, value: Value, slot: Any) -> Value:
+    def resized(self, value: Value, slot: Slot, tail: Snapshot) -> Value:
+        """The array that a slot is handed, of the size that the slot has had from the beginning."""
         st = self.st
         assert slot.dims is not None
-        for have, want in zip(st.b.dims[value], slot.dims, strict=True):
-            st.check_same(have, want, "the sizes of an array that is carried round a loop are constant")
+        reason = "the sizes of an array that is carried round a loop are constant"
+        nobody = self.nobody_asks(slot, tail)
+        different = [
+            (have, want)
+            for have, want in zip(st.b.dims[value], slot.dims, strict=True)
+            if not same_dim(st, have, want)
+        ]
+        if different and nobody is not None:
+            return self.replaced(value, slot, different, nobody, reason)
+        for have, want in different:
+            st.check_same(have, want, reason)
+        return self.sharpened(value, slot)
+
+    def sharpened(self, value: Value, slot: Slot) -> Value:
+        """The array with what its type did not say: which of its dims are 1."""
+        st = self.st
+        assert slot.dims is not None
         if all(w is None or h == 1 for h, w in zip(value.type.dims, slot.type.dims)):
             return value
         sizes = [st.b.const(d) if isinstance(d, int) else d for d in slot.dims]
         return st.b.emit(reshape, value, *sizes, ones=tuple(isinstance(d, int) for d in slot.dims))
+
+    def nobody_asks(self, slot: Slot, tail: Snapshot) -> Value | None:
+        """A flag that holds if nobody will ask for a slot: then what it is handed may be of any size."""
+        st, name = self.st, slot.root
+        if not isinstance(name, str):
+            return None
+        returned, broken, now = (
+            tail.env.get(n) for n in (RETURNED, self.loop.frame.broken, name)
+        )
+        found: list[Value] = []
+        if isinstance(returned, Num):
+            found.append(st.b.emit(not_, returned.value) if name == RESULT else returned.value)
+        if isinstance(broken, Num) and name != RESULT and name not in self.loop.after:
+            found.append(broken.value)
+        if isinstance(now, MaybeUnset):
+            found.append(st.b.emit(not_, now.flag))
+        flag = found[0] if found else None
+        for other in found[1:]:
+            assert flag is not None
+            flag = st.b.emit(or_, flag, other)
+        return flag
+
+    def replaced(
+        self, value: Value, slot: Slot, different: list[Any], nobody: Value, reason: str
+    ) -> Value:
+        st = self.st
+        assert slot.dims is not None
+        fits: Value | None = None
+        for have, want in different:
+            x, y = (st.b.const(d) if isinstance(d, int) else d for d in (have, want))
+            equal = st.b.emit(eq, x, y)
+            fits = equal if fits is None else st.b.emit(and_, fits, equal)
+        assert fits is not None
+        st.b.open()
+        kept = st.b.close((), [self.sharpened(value, slot)])
+        st.b.open()
+        st.check(nobody, reason)
+        sizes = [st.b.const(d) if isinstance(d, int) else d for d in slot.dims]
+        ones = tuple(isinstance(d, int) for d in slot.dims)
+        empty = st.b.emit(full, st.b.const(0, value.type.dtype), *sizes, ones=ones)
+        other = st.b.close((), [empty])
+        return st.b.cond(fits, kept, other)[0]
 
     def leave(self, results: Sequence[Value], tail: Snapshot) -> None:
         """The state behind the loop."""
@@ -341,8 +403,17 @@ def while_loop(st: Tracer, loop: Loop) -> None:
         test = _go_block(st, rounds)
     results = st.b.while_(init, test, body)
     rounds.leave(results, tail)
+    if first is True:
+        _left_by_force(st, loop)
     st.frame.env.pop(_done(loop), None)
     _else(st, loop)
+
+
+def _left_by_force(st: Tracer, loop: Loop) -> None:
+    """The test always holds: who comes here has broken off, or returned."""
+    for flag, other in ((RETURNED, loop.frame.broken), (loop.frame.broken, RETURNED)):
+        if isinstance(st.frame.env.get(flag), Num) and not isinstance(st.frame.env.get(other), Num):
+            st.frame.env[flag] = Static(True)
 
 
 def _done(loop: Loop) -> str:
@@ -463,3 +534,9 @@ def _unless_stopped(st: Tracer, loop: Loop, rest: Rest) -> None:
     st.frame.loops.append(LoopFrame(loop.frame.broken, "<never>", loop.after, NONE))
     continue_unless(st, gone(st), rest)
     st.frame.loops.pop()
+
+
+def same_dim(st: Tracer, a: Any, b: Any) -> bool:
+    """Are two dims known to be equal?"""
+    known = [d if isinstance(d, int) else st.b.constants.get(d) for d in (a, b)]
+    return a is b or (known[0] is not None and known[0] == known[1])

@@ -75,6 +75,9 @@ class Yields:
     def whole(self, k: int, value: Value) -> Emit:
         return lambda: self.once(k, value)
 
+    def copied(self, value: Value) -> Emit:
+        return lambda: self.st.b.emit(copy, value)
+
     def view(self, k: int, ref: ArrayRef) -> Emit:
         return lambda: self.once(k, self.at_side(k, lambda: arrays.read(self.st, ref)))
 

@@ -52,13 +52,17 @@ class Element:
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """`key` tells whether two plans are the same; `emit[k]` makes the value that side k yields."""
+    """`key` tells whether two plans are the same; `emit[k]` makes the value that side k yields.
+
+    `root`: the name (or array, list, dict) that it is for.
+    """
 
     key: tuple[Any, ...]
     type: Type
     name: str
     emit: tuple[Callable[[], Value], Callable[[], Value]]
     dims: tuple[KnownDim, ...] | None = None
+    root: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

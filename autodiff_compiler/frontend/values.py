@@ -170,6 +170,16 @@ class Poison:
     hint: str = ""
 
 
+class Moved:
+    """In the heap: the array lives on as another object, under which all of its names know it."""
+
+    def __repr__(self) -> str:
+        return "MOVED"
+
+
+MOVED = Moved()
+
+
 @dataclass(frozen=True, slots=True)
 class ZipVal:
     """`zip(...)`, before it is walked."""
@@ -198,8 +208,18 @@ class DerivativeVal:
     has_aux: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PartialVal:
+    """`functools.partial(function, *args, **kwargs)`."""
+
+    function: "Abstract"
+    args: tuple["Abstract", ...]
+    kwargs: dict[str, "Abstract"]
+
+
 Abstract = Union[
     Static, Num, ArrayRef, TupleVal, ListRef, DictRef, RangeVal, FunctionVal, BoundMethod, Unset,
     MaybeUnset, Poison, ZipVal, EnumerateVal, ReversedVal, DerivativeVal,
+    PartialVal,
 ]  # fmt: skip
-HeapEntry = Union[Value, tuple[Abstract, ...], dict[Hashable, Abstract]]
+HeapEntry = Union[Value, tuple[Abstract, ...], dict[Hashable, Abstract], Poison, Moved]

@@ -22,6 +22,7 @@ from .values import (
     MaybeUnset,
     Num,
     Object,
+    PartialVal,
     RangeVal,
     ReversedVal,
     Static,
@@ -49,6 +50,8 @@ def parts_of(x: Any) -> tuple[Abstract, ...]:
         return (x.items,)
     if isinstance(x, DerivativeVal):
         return (x.function,)
+    if isinstance(x, PartialVal):
+        return (x.function, *x.args, *x.kwargs.values())
     if isinstance(x, FunctionVal):
         return (*x.defaults, *x.kw_defaults.values())
     return ()

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from ..ir.build import KnownDim
 from ..ir.graph import (
-    COND, CONST, DIM, FOR, WHILE, Block, Node, Value, carried_init, free_values, slot_params,
+    COND,
+    CONST,
+    DIM,
+    FOR,
+    WHILE,
+    Block,
+    Node,
+    Value,
+    carried_init,
+    free_values,
+    slot_params,
 )  # fmt: skip
 from ..ir.types import Array, Scalar, Stack
 from .ranges import Ranges
@@ -159,7 +169,13 @@ class Fusion:
             fits = self._scalar_fits(node, users, readers, top)
         else:
             fits = self._array_fits(node, readers)
-        if fits and not self._updated_between(block, node, at, goes):
+        if fits and self._updated_between(block, node, at, goes):
+            # Perhaps the reader itself stands early enough, and need not go further.
+            if len(users) != 1 or self._updated_between(block, node, at, users[0]):
+                return
+            goes = users[0]
+            self.inlined.discard(block.nodes[goes].results[0])
+        if fits:
             self.inlined.add(v)
             place[v] = goes
 

@@ -17,8 +17,18 @@ from dataclasses import dataclass, field
 
 from ..ir.build import KnownDim
 from ..ir.graph import (
-    COND, FOR, WHILE, Block, Function, Node, Value, body_of, carried_init, free_values,
-    slot_params, slot_yields,
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    body_of,
+    carried_init,
+    free_values,
+    slot_params,
+    slot_yields,
 )  # fmt: skip
 from ..ir.types import Array, Scalar, Stack, Type
 from .fusion import Fusion, consumed_in
@@ -237,6 +247,7 @@ class Storage:
         """The buffer that the node may write: the operand's own, or a copy."""
         if self._movable(base):
             self.where[base].written = True
+            self.where[base].name = self.where[base].name or node.results[0].name
             return self.where[base]
         copy = self._buffer(base, self._level)
         copy.written = True
@@ -344,6 +355,7 @@ class Storage:
                 plan.slots[k] = Slot(buffer, "copy", True, ring)
                 self._allocates()
             plan.slots[k].buffer.written = True
+            plan.slots[k].buffer.name = plan.slots[k].buffer.name or params[k].name
 
     def _bind_params(self, node: Node, plan: LoopPlan, memory: list[int]) -> None:
         for block in node.blocks:
@@ -481,6 +493,7 @@ class Storage:
         if first is not second:
             return False
         result = node.results[k]
+        first.name = first.name or result.name
         if all(ends):
             self.where[result], self.owned[result] = first, True
         else:

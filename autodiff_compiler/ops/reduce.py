@@ -64,7 +64,7 @@ def _extremum_vjp(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> list[Any]:
 
 # Sums of i32 are i64, as NumPy's are: the front end casts first.
 sum_ = reduction(
-    "sum", np.sum, vjp=lambda g, y, x, axes: [expand_dims(g, axes=axes)],
+    "sum", np.sum, vjp=lambda g, y, x, axes: [expand_dims(g, axes=axes) if g.rank else g],
     spellings=("np.sum", "ndarray.sum", "np.add.reduce"), c={"start": "0", "step": "{x} + {y}"},
 )  # fmt: skip
 prod = reduction(

@@ -124,7 +124,8 @@ def fit(b: Builder, c: Value, like: Type, sizes: Sequence[KnownDim]) -> Value:
         c = b.emit(expand_dims, b.emit(sum_, c, axes=stretched), axes=stretched)
     if c.type.dims != like.dims or isinstance(c.type, Scalar):
         values = [b.const(1) if isinstance(n, int) else n for n in sizes]
-        c = b.emit(broadcast_to, c, *values, ones=tuple(d == 1 for d in like.dims))
+        stretch = full if isinstance(c.type, Scalar) else broadcast_to
+        c = b.emit(stretch, c, *values, ones=tuple(d == 1 for d in like.dims))
     return c
 
 

@@ -341,10 +341,11 @@ class TapeSource:
                     return value
                 break
         home = self.contexts[self.home(v)]
-        with self.b.at(home.depth):
-            value = self.fetch(v)
-        home.arrays[root] = (value, v)
-        return value
+        if v not in home.found:
+            with self.b.at(home.depth):
+                home.found[v] = self.fetch(v)
+        home.arrays[root] = (home.found[v], v)
+        return home.found[v]
 
     def fetch(self, v: Value) -> Value:
         if self.s.is_top(v):

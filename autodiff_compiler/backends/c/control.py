@@ -7,7 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...ir.graph import (
-    COND, FOR, Block, Node, Value, body_of, carried_init, slot_params, slot_yields,
+    COND,
+    FOR,
+    Block,
+    Node,
+    Value,
+    body_of,
+    carried_init,
+    slot_params,
+    slot_yields,
 )  # fmt: skip
 from ...ir.types import BOOL, Array, Scalar
 from ...lowering.ranges import LARGEST, SMALLEST
@@ -15,9 +23,9 @@ from ...lowering.storage import Copy, LoopPlan
 from ..text import Text, parenthesise
 from .memory import Memory
 from .prelude import PURE
-from .spell import LOCAL, minus
+from .spell import LOCAL, ONE, minus, plus
 from .state import LoopContext
-from .writer import Writer
+from .writer import Writer, flat
 
 __all__ = ["Control"]
 
@@ -33,6 +41,8 @@ class ForHead:
     none: str = ""
     span: str = ""
     first_line: str = ""
+    #: The same trips the other way round, for loops in which the order does not matter.
+    turned: str = ""
 
 
 class Control(Memory):
@@ -58,7 +68,7 @@ class Control(Memory):
         with self.w.aside() as inside:
             if not counted:
                 self._while_head(node)
-                self._poll(node)
+                self._poll(node, context.outside)
             else:
                 self.w.depth += 1
             if head.first_line:
@@ -91,11 +101,11 @@ class Control(Memory):
             self.w.line(f"ADC_POLL_TRIPS({head.span});")
         if pragma:
             self.w.line(pragma)
-        self.w.line(head.text)
+        self.w.line(head.turned if pragma and head.turned else head.text)
         if not pragma and not small:
             with self.w.aside() as poll:
                 self.w.depth += 1
-                self._poll(node)
+                self._poll(node, context.outside)
                 self.w.depth -= 1
             self.w.paste(poll)
 
@@ -116,7 +126,11 @@ class Control(Memory):
         if high <= -1 and (low == -1 or self.ranges.low(stop) + low >= SMALLEST):
             more = f"{i}--" if high == low == -1 else f"{i} += {by}"
             head = f"for (long long {i} = {first}; {i} > {last}; {more}) {{"
-            return ForHead(head, f"{first} <= {last} || ", down)
+            turned = ""
+            if high == low == -1:
+                lowest, beyond = plus(last, ONE), plus(first, ONE)
+                turned = f"for (long long {i} = {lowest}; {i} < {beyond}; {i}++) {{"
+            return ForHead(head, f"{first} <= {last} || ", down, turned=turned)
         begin = self.stable(start)
         trips, trip = self.names.fresh("trips"), self.names.fresh("trip")
         self.w.line(f"const unsigned long long {trips} = adc_trips({begin}, {last}, {by});")
@@ -197,9 +211,9 @@ class Control(Memory):
         self.w.depth += 1
         self.w.line(f"if (!{parenthesise(go.text, go.level, 100)}) break;")
 
-    def _poll(self, node: Node) -> None:
+    def _poll(self, node: Node, known: set[Value]) -> None:
         """Long loops ask now and then whether to stop."""
-        self.w.line(f"ADC_POLL({self._weight(body_of(node))});")
+        self.w.line(f"ADC_POLL({self._weight(body_of(node), known)});")
 
     # --- loops that vectorise ---------------------------------------------------------------------
 
@@ -207,7 +221,7 @@ class Control(Memory):
         """The pragma, if the trips of the loop do not depend on each other but through sums."""
         if node.attrs.get("stops") or plan.moves or plan.copies or context.releases:
             return ""
-        words = Counter(word for line in inside.lines for word in line.words())
+        words = Counter(word for line in flat(inside.lines) for word in line.words())
         if any(w in _ORDERED or (w.startswith(("adc_", "ADC_")) and w not in PURE) for w in words):
             return ""
         sums = self._sums(node, words, inside)
@@ -222,7 +236,7 @@ class Control(Memory):
             if not isinstance(p.type, Scalar) or words[self.env[p].text] == 0:
                 continue
             name = self.env[p].text
-            lines = [line.text for line in inside.lines if line.declares == name]
+            lines = [line.text for line in flat(inside.lines) if line.declares == name]
             found = re.match(rf"{name} ([-+*])= ", lines[0]) if len(lines) == 1 else None
             if not found or words[name] != 1 or p.type.dtype == BOOL:
                 return None
@@ -253,9 +267,8 @@ class Control(Memory):
             for v in n.results
         )
 
-    def _weight(self, body: Block) -> str:
-        """Roughly the work of one trip: operations, and the sizes of arrays where they are known."""
-        known = self.env
+    def _weight(self, body: Block, known: set[Value]) -> str:
+        """Roughly the work of one trip: operations, and the sizes of arrays if they are `known`."""
         total, sizes = 0, []
         for n in _all_nodes(body):
             total += 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ...ir.build import KnownDim
 from ...ir.graph import CONST, Node, Value
-from ...ir.types import F32, FLOATS, I32, I64, Array, Scalar
+from ...ir.types import F32, FLOATS, I32, I64, Scalar
 from ...ops.index import layout, parts
 from ..text import C, Text, fill, infix
+from .merge import FLAT
 from .spell import LOCAL, ONE, ZERO, cast, is_literal, is_simple, literal, plus, times
 from .state import Access, Flat, State
 
@@ -39,7 +41,8 @@ class Expressions(State):
     def local(self, v: Value, x: Text) -> Text:
         """Puts an expression into a constant of its own."""
         name = self.fresh(v)
-        self.w.line(f"const {LOCAL[v.type.dtype]} {name} = {x};", name)
+        early = "[" not in x.text and "(" not in x.text
+        self.w.line(f"const {LOCAL[v.type.dtype]} {name} = {x};", name, early=early)
         self.env[v] = Text(name)
         return self.env[v]
 
@@ -123,12 +126,24 @@ class Expressions(State):
         skip = len(index) - len(own)
         return [ZERO if d == 1 and w != 1 else i for i, d, w in zip(index[skip:], own, wide[skip:])]
 
+    def access(self, v: Value, index: Index) -> Access:
+        where = (FLAT,) if isinstance(index, Flat) else tuple(i.text for i in index)
+        return Access(self.buffer_of(v), where, tuple(n.text for n in self.shape(v)))
+
+    def set_element(self, v: Value, index: Index, text: Text, op: str = "=") -> None:
+        """Sets an element of an array (op "+=": adds to it)."""
+        use = self.access(v, index)
+        self.touch(replace(use, writes=True, adds=op == "+="))
+        at = index.at if isinstance(index, Flat) else self.offset(index, self.shape(v))
+        self.w.line(f"{self.name_of(v)}[{at}] {op} {text};")
+
     def touch(self, access: Access) -> None:
         """Notes a use of a buffer for those who want to know."""
         if self.reads is not None:
             self.reads.append(access)
         if self.loops:
             self.loops[-1].accesses.append(access)
+        self.w.touch(access)
 
     # --- elements of arrays -----------------------------------------------------------------------
 
@@ -141,9 +156,7 @@ class Expressions(State):
         return self.defined(self.made[v], index)
 
     def _read(self, v: Value, index: Index) -> Text:
-        if v not in self.temporaries:
-            where = ("flat",) if isinstance(index, Flat) else tuple(i.text for i in index)
-            self.touch(Access(self.storage.where[v], where))
+        self.touch(self.access(v, index))
         at = index.at if isinstance(index, Flat) else self.offset(index, self.shape(v))
         return Text(f"{self.name_of(v)}[{at}]")
 

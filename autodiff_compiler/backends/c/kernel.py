@@ -7,8 +7,9 @@ from ...ir.types import BOOL, F32, FLOATS, I64, Array, Scalar
 from ...lowering.storage import Buffer, Copy
 from ..text import C, Text, infix
 from .control import Control
+from .merge import join_loops
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus
-from .writer import Writer
+from .writer import Line, Writer, flat
 
 __all__ = ["Kernel"]
 
@@ -23,6 +24,8 @@ class Kernel(Control):
         self._params()
         self.block(self.function.block)
         self._results()
+        self.w.prune()
+        self.w.lines = join_loops(self.w.lines)
         self.w.prune()
         return self._framed()
 
@@ -95,13 +98,13 @@ class Kernel(Control):
             head.line("adc_frame frame = {0, 0, 0};")
         tail = Writer(1)
         if words & _STOPS:
-            tail.lines.append(type(self.w.lines[0])(0, "done:"))
+            tail.lines.append(Line(0, "done:"))
         if "frame" in words:
             tail.line("adc_leave(&frame);")
         tail.line("return status;")
         if not words & _STOPS:
-            head.lines = [line for line in head.lines if line.text != "int status = 0;"]
-            tail.lines[-1].text = "return 0;"
+            head.lines = [line for line in flat(head.lines) if line.text != "int status = 0;"]
+            tail.lines[-1] = Line(1, "return 0;")
         signature = f"int {self.symbol}(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)"
         return f"{signature}\n{{\n{head.text()}{self.w.text()}{tail.text()}}}\n"
 
@@ -164,7 +167,7 @@ class Kernel(Control):
         elif node.op.name == "copy" and node.operands[0] not in self.fusion.inlined:
             self.copy(Copy(self.storage.where[v], node.operands[0]))
         else:
-            self.materialise(node, name)
+            self.materialise(node)
 
     def _reshape(self, node: Node, name: str) -> None:
         """The operand's elements in memory order."""
@@ -216,6 +219,7 @@ class Kernel(Control):
         if node.op is CHECK:
             holds = self.text(node.operands[0])
             self.check(holds.text, node.span, str(node.attrs.get("reason", "")))
+            self._learn(node.operands[0])
             return
         i, n = node.operands
         if isinstance(node.result.type, Array):
@@ -237,6 +241,16 @@ class Kernel(Control):
         length = self.atom(n)
         self.check(f"{x} >= -{length} && {x} < {length}", node.span, reason)
         self.local(node.result, Text(f"{x} < 0 ? {x} + {length} : {x}", 10))
+
+    def _learn(self, holds: Value) -> None:
+        """From here on two lengths are one: they need one name, and loops over them are alike."""
+        node = self.made.get(holds)
+        if self.loops or self.conditional or node is None or node.op.name != "eq":
+            return
+        if all(x in self.sizes and x in self.env for x in node.operands):
+            first, second = sorted(node.operands, key=list(self.env).index)
+            if self.env[second].text.isidentifier():
+                self.env[second] = self.env[first]
 
     def _hoisted(self, node: Node, reason: str) -> bool:
         """Puts the check of an index that runs with the loop's counter in front of the loop."""

@@ -34,11 +34,12 @@ class Memory(Stacks):
     def allocate_output(self, name: str, v: Value, place: int, sizes: Sequence[Text]) -> None:
         shape, data = self.names.fresh("shape"), self.names.fresh("data")
         if sizes:
-            self.w.line(f"const long long {shape}[] = {{{', '.join(map(str, sizes))}}};")
-        self.w.line(f"void *{data};")
+            lengths = ", ".join(map(str, sizes))
+            self.w.line(f"const long long {shape}[] = {{{lengths}}};", early=True)
+        self.w.line(f"void *{data};", early=True)
         given = shape if sizes else "0"
-        self.w.line(f"ADC_MEMORY(call->alloc(call, {place}, {given}, &{data}) == 0);")
-        self.w.line(f"{ELEMENT[v.type.dtype]} *{name} = {data};")
+        self.w.line(f"ADC_MEMORY(call->alloc(call, {place}, {given}, &{data}) == 0);", early=True)
+        self.w.line(f"{ELEMENT[v.type.dtype]} *{name} = {data};", early=True)
 
     def new_buffer(self, buffer: Buffer) -> None:
         name = self.pointer(buffer)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from ...ir.build import KnownDim
 from ...ir.graph import Node, Value
-from ...ir.types import BOOL, F32, F64, FLOATS, I32, I64, Array, Scalar
+from ...ir.types import F32, F64, FLOATS, I32, I64, Array, Scalar
+from ...lowering.storage import Buffer
 from ...ops.index import region_dims
 from ..text import C, Text, fill, infix
 from .expressions import Expressions
 from .spell import LOCAL, ZERO, is_simple, literal
-from .state import Access, Flat
+from .state import UNKNOWN, Flat
 
 __all__ = ["Nests"]
 
@@ -23,49 +25,56 @@ _HIGHEST = {F64: float("inf"), F32: float("inf"), I64: 2**63 - 1, I32: 2**31 - 1
 
 class Nests(Expressions):
     @contextmanager
-    def nest(self, sizes: Sequence[Text], pragma: str = "", order: Sequence[int] | None = None) -> Iterator[list[Text]]:
-        """Loops over an index space, outermost first; axes of length 1 need none."""
+    def nest(
+        self, sizes: Sequence[Text], pragma: str = "", order: Sequence[int] | None = None,
+        known: bool = False,
+    ) -> Iterator[list[Text]]:  # fmt: skip
+        """Loops over an index space, outermost first; axes of length 1 need none.
+
+        `known`: all memory that the loops touch is noted as they are written.
+        """
         index = [ZERO] * len(sizes)
         axes = [k for k in (order or range(len(sizes))) if sizes[k].text != "1"]
         start = self._nested
-        for depth, k in enumerate(axes):
-            i = self.indices[start + depth]
-            if pragma and depth == len(axes) - 1:
-                self.w.line(pragma)
-            self.w.line(f"for (long long {i} = 0; {i} < {sizes[k]}; {i}++) {{")
-            self.w.depth += 1
-            index[k] = Text(i)
-        self._nested += len(axes)
-        yield index
-        self._nested -= len(axes)
-        for _ in axes:
-            self.w.depth -= 1
-            self.w.line("}")
+        with ExitStack() as loops:
+            for depth, k in enumerate(axes):
+                i = self.indices[start + depth]
+                head = f"for (long long {i} = 0; {i} < {sizes[k]}; {i}++) {{"
+                loops.enter_context(self.w.loop(head, i, pragma if depth == len(axes) - 1 else ""))
+                index[k] = Text(i)
+            self._nested += len(axes)
+            if not known:
+                self.touch(UNKNOWN)
+            yield index
+            self._nested -= len(axes)
 
     _nested = 0
 
     # --- arrays computed whole --------------------------------------------------------------------
 
-    def materialise(self, node: Node, name: str) -> None:
-        """Computes the node's array into a buffer, element by element."""
+    def materialise(self, node: Node) -> None:
+        """Computes the node's array into its buffer, element by element."""
         self.prepare_operands(node)
         v = node.result
         sizes = self.shape(v)
         if len(sizes) > 1 and self._is_flat(v, node):
-            with self.nest([self.count(sizes)], _SIMD) as (i,):
-                self.w.line(f"{name}[{i}] = {self.defined(node, Flat(i))};")
+            with self.nest([self.count(sizes)], _SIMD, known=True) as (i,):
+                self.set_element(v, Flat(i), self.defined(node, Flat(i)))
             return
-        with self.nest(sizes, _SIMD) as index:
-            self.w.line(f"{name}[{self.offset(index, sizes)}] = {self.defined(node, index)};")
+        with self.nest(sizes, _SIMD, known=True) as index:
+            self.set_element(v, index, self.defined(node, index))
 
     def temporary(self, v: Value) -> None:
         """Computes an array that would be inlined, because what it reads is about to change."""
-        name = self.names.fresh(v.name, "t")
         sizes = self.shape(v)
-        self.allocate(name, v.type.dtype, sizes)
-        with self.nest(sizes, _SIMD) as index:
-            self.w.line(f"{name}[{self.offset(index, sizes)}] = {self.element(v, index)};")
-        self.temporaries[v] = name
+        buffer = Buffer(v.type, self.dims[v], 0, v.name)
+        self.allocate(self.pointer(buffer), v.type.dtype, sizes)
+        with self.nest(sizes, _SIMD, known=True) as index:
+            text = self.element(v, index)
+            self.temporaries[v] = buffer
+            self.set_element(v, index, text)
+            del self.temporaries[v]
+        self.temporaries[v] = buffer
 
     def _is_flat(self, v: Value, node: Node | None = None) -> bool:
         """Can the array be run through in memory order, its operands side by side with it?"""
@@ -78,7 +87,10 @@ class Nests(Expressions):
         if node.op.kind != "elementwise" and node.op.name != "copy":
             return False
         arrays = [x for x in node.operands if isinstance(x.type, Array)]
-        return all(self.dims[x] == self.dims[v] and self._is_flat(x) for x in arrays)
+        return all(self._sizes_of(x) == self._sizes_of(v) and self._is_flat(x) for x in arrays)
+
+    def _sizes_of(self, v: Value) -> list[str]:
+        return [n.text for n in self.shape(v)]
 
     # --- stores -----------------------------------------------------------------------------------
 
@@ -87,28 +99,23 @@ class Nests(Expressions):
         base, value, *index_values = node.operands
         letters = node.attrs["index"]
         adds = "+" if node.op.name == "add_at" else ""
-        buffer = self.storage.where[node.result]
         dims = region_dims(node.attrs, index_values, [self.dims.get(x, ()) for x in index_values])
         sizes = [self.size(d) for d in dims]
         if not dims and "a" not in letters:
-            self._assign(base, buffer, self.place(letters, index_values, []), value, [], adds)
+            self._assign(node, self.place(letters, index_values, []), [], adds)
             return
         for x in (value, *index_values):
             self.prepare(x)
         if self._conflicts(node, dims):
             self.temporary(value)
         pragma = "" if "a" in letters else _SIMD
-        with self.nest(sizes, pragma) as at:
+        with self.nest(sizes, pragma, known=True) as at:
             target = self.place(letters, index_values, at)
-            self._assign(base, buffer, target, value, self._spread(value, at, dims), adds)
+            self._assign(node, target, self._spread(value, at, dims), adds)
 
-    def _assign(
-        self, base: Value, buffer, target: list[Text], value: Value, at: list[Text], adds: str
-    ) -> None:
-        offset = self.offset(target, self.shape(base))
-        text = self.element(value, at)
-        self.touch(Access(buffer, tuple(i.text for i in target), writes=True))
-        self.w.line(f"{self.pointer(buffer)}[{offset}] {adds}= {text};")
+    def _assign(self, node: Node, target: list[Text], at: list[Text], adds: str) -> None:
+        text = self.element(node.operands[1], at)
+        self.set_element(node.result, target, text, f"{adds}=")
 
     def _spread(self, value: Value, at: list[Text], dims: Sequence[KnownDim]) -> list[Text]:
         return [] if isinstance(value.type, Scalar) else self.narrowed(value, at, dims)
@@ -124,11 +131,10 @@ class Nests(Expressions):
             self.reads = []
             self.element(value, self._spread(value, at, dims))
             reads, self.reads = self.reads, None
-        base_buffer = self.storage.where[base]
-        touching = [r for r in reads if r.buffer is base_buffer]
+        touching = [r for r in reads if r.buffer is self.storage.where[base]]
         if "a" in node.attrs["index"]:
             return bool(touching)
-        return any(r != Access(base_buffer, target) for r in touching)
+        return any(r.index != target for r in touching)
 
     # --- reductions -------------------------------------------------------------------------------
 
@@ -146,16 +152,18 @@ class Nests(Expressions):
         sizes, kept = self.shape(x), [k for k in range(x.type.rank) if k not in axes]
         shape = [sizes[k] for k in kept]
         if last in axes or "better" in node.op.c:
-            with self.nest(shape) as outer:
+            with self.nest(shape, known=True) as outer:
                 name = self.names.fresh("", "t")
                 self._reduce_into(node, name, self._start(node), dict(zip(kept, outer)))
-                self.w.line(f"{target}[{self.offset(outer, shape)}] = {name};")
+                self.set_element(result, outer, Text(name))
             return
-        with self.nest([self.count(shape)], _SIMD) as (i,):
-            self.w.line(f"{target}[{i}] = {self._start(node)};")
+        with self.nest(shape, _SIMD, known=True) as outer:
+            self.set_element(result, outer, self._start(node))
         order = [*(k for k in kept if k != last), *axes, last]
-        with self.nest(sizes, _SIMD, order) as index:
-            place = Text(f"{target}[{self.offset([index[k] for k in kept], shape)}]")
+        with self.nest(sizes, _SIMD, order, known=True) as index:
+            here = [index[k] for k in kept]
+            self.touch(replace(self.access(result, here), writes=True))
+            place = Text(f"{target}[{self.offset(here, shape)}]")
             self._step(node, place, self._once(x, self.element(x, index), node))
 
     def _start(self, node: Node) -> Text:
@@ -178,15 +186,15 @@ class Nests(Expressions):
         wide = self._wide(node)
         if wide:
             start = literal(0.0, F64)
-        self.w.line(f"{'double' if wide else LOCAL[dtype]} {name} = {start};")
+        self.w.line(f"{'double' if wide else LOCAL[dtype]} {name} = {start};", early=True)
         pragma = f"#pragma omp simd reduction(+:{name})" if node.op.c["step"] == "{x} + {y}" else ""
         if outer is None and len(sizes) > 1 and self._is_flat(x):
-            with self.nest([self.count(sizes)], pragma) as (i,):
+            with self.nest([self.count(sizes)], pragma, known=True) as (i,):
                 self._step(node, Text(name), self._once(x, self.element(x, Flat(i)), node))
             return
         fixed = outer or {}
         inner = [Text("1") if k in fixed else n for k, n in enumerate(sizes)]
-        with self.nest(inner, pragma) as index:
+        with self.nest(inner, pragma, known=True) as index:
             at = [fixed.get(k, i) for k, i in enumerate(index)]
             self._step(node, Text(name), self._once(x, self.element(x, at), node))
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["ABI", "REQUIRED_FLAGS", "VECTOR_MATH", "PURE", "helpers", "prototypes", "library_names"]
+__all__ = [
+    "ABI", "REQUIRED_FLAGS", "VECTOR_MATH", "PURE", "helpers", "prototypes", "library_names", "math_names",
+]
 
 #: Flags without which a kernel is not what it says.
 REQUIRED_FLAGS = ("-fwrapv",)
@@ -435,6 +437,11 @@ def library_names() -> set[str]:
     """Names that a kernel may not give to its own variables."""
     floats = {f"{name}f" for name in _MATH}
     return {*_MATH, *floats, *_LIBRARY, "in", "out", "call", "where", "status", "frame", "work", "done"}
+
+
+def math_names() -> frozenset[str]:
+    """Functions of the C library that loops may call for a whole vector."""
+    return frozenset(name + end for name in VECTOR_MATH for end in ("", "f"))
 
 
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")

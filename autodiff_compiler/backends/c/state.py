@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from ...errors import NO_SPAN, Span
 from ...ir.build import KnownDim
 from ...ir.graph import Function, Node, Value, walk
-from ...ir.types import Stack
+from ...ir.types import Array, Stack
 from ...lowering.fusion import Fusion
 from ...lowering.ranges import Ranges
+from ...lowering.schedule import readers_first
 from ...lowering.shapes import with_dims
 from ...lowering.storage import Buffer, Storage
 from ..text import C, Names, Text
@@ -32,7 +33,7 @@ class LoopContext:
     outside: set[Value]
     #: Checks to make once, before the loop: what must hold, the check's number.
     hoisted: list[tuple[str, int]] = field(default_factory=list)
-    accesses: list["Access"] = field(default_factory=list)
+    accesses: list[Access] = field(default_factory=list)
     conditional: int = 0
 
 
@@ -42,7 +43,13 @@ class Access:
 
     buffer: Buffer
     index: tuple[str, ...]
+    shape: tuple[str, ...]
     writes: bool = False
+    adds: bool = False
+
+
+#: Stands for uses of memory that nobody has described: it may be anything.
+UNKNOWN = Access(Buffer(Array("f64", ()), (), 0, alias=True), (), (), writes=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class State:
     def __init__(
         self, function: Function, inplace: Mapping[int, int], symbol: str
     ) -> None:
-        shaped = with_dims(function)
+        shaped = with_dims(readers_first(function))
         self.function = shaped.function
         self.symbol = symbol
         self.dims = shaped.dims
@@ -78,7 +85,7 @@ class State:
         self.mutable: set[str] = set()
         self.buffers: dict[Buffer, str] = {}
         #: Arrays that stand in a temporary for the moment, instead of being inlined.
-        self.temporaries: dict[Value, str] = {}
+        self.temporaries: dict[Value, Buffer] = {}
         self.checks: list[tuple[Span, str]] = []
         self.loops: list[LoopContext] = []
         #: How many branches there are around, within the function.
@@ -102,7 +109,10 @@ class State:
 
     def name_of(self, v: Value) -> str:
         """The pointer variable of an array or stack."""
-        return self.temporaries.get(v) or self.pointer(self.storage.where[v])
+        return self.pointer(self.buffer_of(v))
+
+    def buffer_of(self, v: Value) -> Buffer:
+        return self.temporaries.get(v) or self.storage.where[v]
 
     def size(self, d: KnownDim) -> Text:
         return ONE if isinstance(d, int) else self.text(d)
@@ -139,7 +149,8 @@ class State:
     # --- statements that all parts need -----------------------------------------------------------
 
     def check(self, holds: str, span: Span, reason: str) -> None:
-        self.w.line(f"ADC_CHECK({self.check_number(span, reason)}, {holds});")
+        line = f"ADC_CHECK({self.check_number(span, reason)}, {holds});"
+        self.w.line(line, early="[" not in holds and "&" not in holds.replace("&&", ""))
 
     def check_number(self, span: Span, reason: str) -> int:
         self.checks.append((span, reason))
@@ -154,8 +165,10 @@ class State:
             count = n if count.text == "1" else Text(f"adc_times({count}, {n})")
         kind = ELEMENT[v_dtype]
         left = f"{kind} *{name}" if declare else name
-        self.w.line(f"{left} = adc_alloc(&frame, {count}, sizeof({kind}));")
-        self.w.line(f"ADC_MEMORY({name});")
+        self.w.line(
+            f"{left} = adc_alloc(&frame, {count}, sizeof({kind}));", name if declare else "", early=True
+        )
+        self.w.line(f"ADC_MEMORY({name});", early=True)
         if self.loops:
             self.loops[-1].releases = True
 

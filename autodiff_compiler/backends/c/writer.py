@@ -1,4 +1,4 @@
-"""Lines of C with their indentation, and the removal of locals that nothing reads."""
+"""Lines of C with their indentation, loop nests among them, and the removal of unread locals."""
 
 from __future__ import annotations
 
@@ -6,33 +6,86 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["Writer"]
+__all__ = ["Line", "Loop", "Writer", "flat", "words_in"]
 
 # Names of variables and functions, not of members.
 _WORD = re.compile(r"(?<![\w.])(?<!->)[A-Za-z_]\w*")
 
 
-@dataclass(slots=True)
-class _Line:
+def words_in(text: str) -> list[str]:
+    return _WORD.findall(text)
+
+
+@dataclass(eq=False, slots=True)
+class Line:
+    """`declares`: the local that the line sets; if nothing reads it, `instead` takes its place.
+
+    `early`: the line may as well stand in front of loops over arrays that come before it.
+    """
+
     depth: int
     text: str
     declares: str = ""
     instead: str = ""
+    early: bool = False
 
     def words(self) -> list[str]:
-        return [] if self.text.startswith("/*") else _WORD.findall(self.text)
+        return [] if self.text.startswith("/*") else words_in(self.text)
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """A loop over an axis of arrays. `accesses`: what it and the loops in it touch."""
+
+    depth: int
+    head: str
+    index: str
+    pragma: str
+    children: list[Line | Loop] = field(default_factory=list)
+    accesses: list[Any] = field(default_factory=list)
+
+
+def flat(items: list[Line | Loop]) -> Iterator[Line]:
+    """The lines as they are printed."""
+    for item in items:
+        if isinstance(item, Line):
+            yield item
+            continue
+        if item.pragma:
+            yield Line(item.depth, item.pragma)
+        yield Line(item.depth, item.head)
+        yield from flat(item.children)
+        yield Line(item.depth, "}")
 
 
 class Writer:
     def __init__(self, depth: int = 0) -> None:
-        self.lines: list[_Line] = []
+        self.lines: list[Line | Loop] = []
         self.depth = depth
+        self.open_loops: list[Loop] = []
 
-    def line(self, text: str, declares: str = "", instead: str = "") -> None:
-        """`declares`: the local that the line sets; if nothing reads it, `instead` takes its place."""
-        self.lines.append(_Line(self.depth, text, declares, instead))
+    def line(self, text: str, declares: str = "", instead: str = "", early: bool = False) -> None:
+        self.lines.append(Line(self.depth, text, declares, instead, early))
+
+    @contextmanager
+    def loop(self, head: str, index: str, pragma: str) -> Iterator[None]:
+        """A loop over an axis: one that may be joined with its neighbours."""
+        loop = Loop(self.depth, head, index, pragma)
+        around, self.lines = self.lines, loop.children
+        self.open_loops.append(loop)
+        self.depth += 1
+        yield
+        self.depth -= 1
+        self.open_loops.pop()
+        self.lines = around
+        self.lines.append(loop)
+
+    def touch(self, access: Any) -> None:
+        for loop in self.open_loops:
+            loop.accesses.append(access)
 
     @contextmanager
     def indented(self, head: str, tail: str = "}") -> Iterator[None]:
@@ -43,41 +96,54 @@ class Writer:
         self.line(tail)
 
     @contextmanager
-    def aside(self) -> Iterator["Writer"]:
+    def aside(self) -> Iterator[Writer]:
         """Collects lines that the caller will `paste` (or not)."""
         kept, self.lines = self.lines, []
+        loops, self.open_loops = self.open_loops, []
         part = Writer(self.depth)
         try:
             yield part
         finally:
             part.lines, self.lines = self.lines, kept
+            self.open_loops = loops
 
-    def paste(self, part: "Writer", deeper: int = 0) -> None:
-        for line in part.lines:
-            self.lines.append(replace(line, depth=line.depth + deeper))
+    def paste(self, part: Writer) -> None:
+        self.lines += part.lines
 
     def prune(self) -> None:
         """Drops the locals that nothing reads but the lines that set them."""
-        counts = Counter(word for line in self.lines for word in line.words())
-        again = True
-        while again:
-            own = Counter(
-                {line.declares: 0 for line in self.lines if line.declares}
-            )
-            for line in self.lines:
+        counts = Counter(word for line in flat(self.lines) for word in line.words())
+        while True:
+            own: Counter[str] = Counter()
+            for line in flat(self.lines):
                 if line.declares:
                     own[line.declares] += line.words().count(line.declares)
             unread = {name for name, count in own.items() if counts[name] == count}
-            again = bool(unread)
-            for line in self.lines:
-                if line.declares in unread:
-                    counts.subtract(line.words())
-                    line.text, line.declares = line.instead, ""
-                    counts.update(line.words())
-            self.lines = [line for line in self.lines if line.text]
+            if not unread:
+                return
+            self.lines = _without(self.lines, unread, counts)
 
     def words(self) -> set[str]:
-        return {word for line in self.lines for word in line.words()}
+        return {word for line in flat(self.lines) for word in line.words()}
 
     def text(self) -> str:
-        return "".join(f"{'  ' * line.depth}{line.text}\n" if line.text else "\n" for line in self.lines)
+        return "".join(f"{'  ' * x.depth}{x.text}\n" for x in flat(self.lines))
+
+
+def _without(items: list[Line | Loop], unread: set[str], counts: Counter[str]) -> list[Line | Loop]:
+    kept: list[Line | Loop] = []
+    for item in items:
+        if isinstance(item, Loop):
+            item.children = _without(item.children, unread, counts)
+            if item.children:
+                kept.append(item)
+            else:
+                counts.subtract(words_in(item.head))
+            continue
+        if item.declares in unread:
+            counts.subtract(item.words())
+            item.text, item.declares = item.instead, ""
+            counts.update(item.words())
+        if item.text:
+            kept.append(item)
+    return kept

@@ -129,13 +129,41 @@ class Choices:
 
     def _find_bare(self, roots: list[Node]) -> None:
         """Settles together what is needed and which checks are made by subscripts."""
-        self.needed = Needed(self.program, roots)
+        users = self._users(Needed(self.program, roots))
+        returned = set(self.program.function.results)
+        indices = [n for n in self.program.block_of if n.op.name in ("index", "wrap")]
+        for node in indices:
+            value = node.results[0]
+            found = users.get(value, [])
+            if found and value not in returned:
+                if all(self._subscripted(user, node) for user in found):
+                    self._bare.add(value)
         while True:
-            before = (set(self._bare), set(self.apart), self.needed.nodes)
-            self._classify()
             self.needed = Needed(self.program, roots, self._printed_reads)
-            if before == (self._bare, self.apart, self.needed.nodes):
+            lost = {n for n in indices if n.op.name == "index" and not self._checked(n, users)}
+            if lost <= self.apart:
                 return
+            # A check that is printed needs more values, never fewer, so that this ends.
+            self.apart |= lost
+
+    def _users(self, needed: Needed) -> dict[Value, list[Node]]:
+        users: dict[Value, list[Node]] = {}
+        for node in self.program.block_of:
+            if node in needed.nodes:
+                read = [*node.operands, *(v for block in node.blocks for v in block.results)]
+                for v in dict.fromkeys(read):
+                    users.setdefault(v, []).append(node)
+        return users
+
+    def _checked(self, node: Node, users: dict[Value, list[Node]]) -> bool:
+        """Does a subscript in the same block make the check of an `index` node?"""
+        if not self.bare(node.results[0]):
+            return False
+        home = self.program.block_of[node]
+        return any(
+            u in self.needed.nodes and self.program.block_of[u] is home
+            for u in users.get(node.results[0], [])
+        )
 
     def _printed_reads(self, node: Node) -> list[Value]:
         reads = list(self.record(node))
@@ -144,33 +172,6 @@ class Choices:
                 v = self.program.definition[v].operands[0]
                 reads.append(v)
         return reads
-
-    def _classify(self) -> None:
-        users: dict[Value, list[Node]] = {}
-        for node in self.program.block_of:
-            if node in self.needed.nodes:
-                for v in set(node.operands):
-                    users.setdefault(v, []).append(node)
-                for block in node.blocks:
-                    for v in block.results:
-                        users.setdefault(v, []).append(node)
-        returned = set(self.program.function.results)
-        self._bare.clear()
-        self.apart.clear()
-        for node in self.program.block_of:
-            if node.op.name in ("index", "wrap") and node in self.needed.nodes:
-                found = users.get(node.results[0], [])
-                value = node.results[0]
-                if found and value not in returned:
-                    if all(self._subscripted(user, node) for user in found):
-                        self._bare.add(value)
-                if node.op.name == "index" and not self._checked_by(node, found):
-                    self.apart.add(node)
-
-    def _checked_by(self, node: Node, users: list[Node]) -> bool:
-        if not self.bare(node.results[0]):
-            return False
-        return any(self.program.block_of[u] is self.program.block_of[node] for u in users)
 
     def _subscripted(self, user: Node, node: Node) -> bool:
         """Does `user` take the index as a subscript of axes of the length that it was checked for?"""
@@ -398,7 +399,8 @@ class Choices:
         """Names the longest parts of a line until it is short enough."""
         while True:
             lines = self.statements.lines(node, ["t0"] * len(node.results))
-            if max(map(len, lines), default=0) <= LONGEST:
+            # The message of a check is as long as it is.
+            if max((len(line) for line in lines if not line.startswith(" ")), default=0) <= LONGEST:
                 return
             parts = [v for v in map(self.program.of, self.record(node)) if self._nameable(v)]
             lengths = [len(self.expressions.made(v).text) for v in parts]

@@ -6,7 +6,7 @@ sharing again. Where a copy can stand in several places, the window that was tak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ...ir.build import Rewriter
@@ -156,23 +156,24 @@ class _Hazards:
         self.fixes.operands.add((node, node.op.consumes))
 
     def _part_at_birth(self, cell: int, other: int, seen: set[int]) -> bool:
-        """Tries to copy where `cell` comes to share the memory of `other`."""
-        owner = self.sharing.owner[cell]
-        if owner is None or cell in seen:
-            return False
+        """Tries to copy where `cell` comes to share the memory of `other`, as early as possible."""
+        if cell in seen:
+            return True
         seen.add(cell)
+        owner = self.sharing.owner[cell]
+        if owner is None:
+            return False
         if self.sharing.cells[owner][0] != cell:
             return self._part_elements(cell, other)
-        slot = self.program.slot_of.get(owner)
-        if slot is not None:
+        if owner in self.program.slot_of:
             return self._part_slot(owner, other, seen)
         maker = self.program.maker(owner)
         if maker is None:
             return False
         if maker.op is COND:
             k = maker.results.index(owner)
-            ways = [(b.results[k], (b, k)) for b in maker.blocks]
-            return self._part_flows(ways, other, seen)
+            flows = [(b.results[k], other, lambda b=b: self.fixes.results.add((b, k))) for b in maker.blocks]
+            return self._part_flows(flows, seen)
         if maker.op.consumes is not None or maker.op.name == "peek" or is_window(maker):
             self.fixes.behind.add(owner)
             return True
@@ -180,39 +181,37 @@ class _Hazards:
 
     def _part_slot(self, param: Value, other: int, seen: set[int]) -> bool:
         slot = self.program.slot_of[param]
-        body = slot.node.blocks[-1]
-        first = 3 if slot.node.op is FOR else 0
-        skip = 1 if slot.node.attrs.get("stops") else 0
-        done = False
-        for number, place in ((slot.init, first + slot.number), (slot.again, skip + slot.number)):
-            for rival in self._rivals(slot.node, other, number is slot.init):
-                if self.sharing.reach(number) >> rival & 1:
-                    if not self._window_copied(number):
-                        if number is slot.init:
-                            self.fixes.operands.add((slot.node, place))
-                        else:
-                            self.fixes.results.add((body, place))
-                    done = True
-        return done
+        node, body = slot.node, slot.node.blocks[-1]
+        first = 3 if node.op is FOR else 0
+        skip = 1 if node.attrs.get("stops") else 0
+        before, after = (node, first + slot.number), (body, skip + slot.number)
+        return self._part_flows(
+            [
+                (slot.init, self._rival(node, other, True), lambda: self.fixes.operands.add(before)),
+                (slot.again, self._rival(node, other, False), lambda: self.fixes.results.add(after)),
+            ],
+            seen,
+        )
 
-    def _rivals(self, node: Node, other: int, entry: bool) -> list[int]:
+    def _rival(self, node: Node, other: int, entry: bool) -> int:
         """What a rival slot of the same loop is made of; else the rival itself."""
         owner = self.sharing.owner[other]
         slot = self.program.slot_of.get(owner) if owner is not None else None
-        if slot is None or slot.node is not node:
-            return [other]
+        if owner is None or slot is None or slot.node is not node:
+            return other
         k = self.sharing.cells[owner].index(other)
-        source = self.program.of(slot.init if entry else slot.again)
-        return [self.sharing.cells[source][k]]
+        return self.sharing.cells[self.program.of(slot.init if entry else slot.again)][k]
 
     def _part_flows(
-        self, ways: list[tuple[Value, tuple[Block, int]]], other: int, seen: set[int]
+        self, flows: Sequence[tuple[Value, int, Callable[[], None]]], seen: set[int]
     ) -> bool:
+        """(what flows in, what it may not share with, how to copy it here)"""
         done = False
-        for source, place in ways:
-            if self.sharing.reach(source) >> other & 1:
-                if not self._window_copied(source):
-                    self.fixes.results.add(place)
+        for source, rival, copy_here in flows:
+            cell = self.sharing.cells[self.program.of(source)][0]
+            if self.sharing.mask[cell] >> rival & 1:
+                if cell == rival or not self._part_at_birth(cell, rival, seen):
+                    copy_here()
                 done = True
         return done
 

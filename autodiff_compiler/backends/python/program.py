@@ -9,8 +9,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ...ir.build import Builder, KnownDim
-from ...ir.graph import COND, CONST, FOR, WHILE, Block, Function, Node, Value
-from ...ir.graph import carried_init, slot_params, slot_yields
+from ...ir.graph import (
+    COND,
+    CONST,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    carried_init,
+    slot_params,
+    slot_yields,
+)
 from ...ir.types import Scalar
 
 

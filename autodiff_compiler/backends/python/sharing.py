@@ -185,7 +185,7 @@ class Sharing:
         self, targets: Sequence[tuple[int, ...]], sources: Sequence[tuple[int, ...]], first: int
     ) -> None:
         """Targets take the places of sources at once. Cells from `first` on end with the block."""
-        outer = (1 << first) - 1
+        outer = (1 << first) - 1 | self.immortal
         pairs = [p for t, s in zip(targets, sources) for p in zip(t, s)]
         reach = [self.mask[s] for _, s in pairs]
         for (target, _), known in zip(pairs, reach):

@@ -1,0 +1,210 @@
+"""Joins neighbouring loop nests over the same axes, so that data is used while it is near.
+
+Two loops over the same range become one if, trip by trip, neither touches what another trip of the
+other writes: all their uses of a shared buffer stand at the same place along the loop's axis, or all
+of them only add to it (sums may be reordered). The innermost loops, whose trips run side by side,
+are joined only if all uses are of the very same element. An array that is then written and read
+within one trip of one loop becomes a scalar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from .prelude import math_names
+from .writer import Line, Loop, flat, words_in
+
+__all__ = ["FLAT", "join_loops"]
+
+#: The place of an element that a loop reaches by counting in memory order.
+FLAT = "flat"
+
+_ASSIGNED = re.compile(r"(\w+) [-+*/|&^]?= ")
+_REDUCTION = re.compile(r" reduction\([+*]:\w+\)")
+_MATH = math_names()
+
+
+def join_loops(items: list[Line | Loop]) -> list[Line | Loop]:
+    """The lines with loops joined, and arrays that nothing else needs turned into scalars."""
+    joined = _join(items)
+    return _scalars(joined)
+
+
+# --- joining --------------------------------------------------------------------------------------
+
+
+def _join(items: list[Line | Loop]) -> list[Line | Loop]:
+    out: list[Line | Loop] = []
+    last: Loop | None = None
+    waiting: list[Line] = []  # what stands between `last` and here
+    for item in items:
+        if isinstance(item, Loop):
+            item.children = _join(item.children)
+            if last is not None and _compatible(last, item):
+                comments = [line for line in waiting if _is_comment(line)]
+                place = next(k for k, x in enumerate(out) if x is last)
+                out[place:place] = [line for line in waiting if not _is_comment(line)]
+                _absorb(last, item, comments)
+                waiting = []
+                continue
+            out += waiting
+            waiting = []
+            out.append(item)
+            last = item
+        elif last is not None and (_is_comment(item) or item.early and not _depends(item, last)):
+            waiting.append(item)
+        else:
+            out += [*waiting, item]
+            waiting, last = [], None
+    return out + waiting
+
+
+def _is_comment(line: Line) -> bool:
+    return line.text.startswith("/*")
+
+
+def _depends(line: Line, loop: Loop) -> bool:
+    return not _assigned(loop).isdisjoint(line.words())
+
+
+def _assigned(loop: Loop) -> set[str]:
+    """The scalars from outside that the loop sets."""
+    found = (_ASSIGNED.match(line.text) for line in flat(loop.children))
+    return {m.group(1) for m in found if m}
+
+
+def _read(loop: Loop) -> set[str]:
+    return {word for line in flat(loop.children) for word in line.words()}
+
+
+def _compatible(a: Loop, b: Loop) -> bool:
+    if a.head != b.head or not _assigned(a).isdisjoint(_read(b)) or not _assigned(b).isdisjoint(_read(a)):
+        return False
+    if any(line.text.startswith("ADC_") for line in flat(b.children)):
+        return False
+    innermost = not _inner(a) and not _inner(b)
+    if not innermost:
+        return _apart(a, b, a.index)
+    if bool(a.pragma) != bool(b.pragma) or _calls(a) and _calls(b):
+        return False
+    return _same_elements(a, b)
+
+
+def _inner(loop: Loop) -> bool:
+    return any(isinstance(x, Loop) for x in loop.children)
+
+
+def _calls(loop: Loop) -> int:
+    """Calls of library functions: more than one in a loop that vectorises spill its registers."""
+    return sum(word in _MATH for line in flat(loop.children) for word in line.words())
+
+
+def _pairs(a: Loop, b: Loop):
+    """Pairs of uses of one buffer, one of them a write."""
+    for x in a.accesses:
+        for y in b.accesses:
+            if x.writes or y.writes:
+                if x.buffer is y.buffer or x.buffer.alias or y.buffer.alias:
+                    yield x, y
+
+
+def _apart(a: Loop, b: Loop, index: str) -> bool:
+    for x, y in _pairs(a, b):
+        if x.buffer is not y.buffer or x.shape != y.shape:
+            return False
+        if x.adds and y.adds:
+            continue
+        if not any(s == t and _follows(s, index) for s, t in zip(x.index, y.index)):
+            return False
+    return True
+
+
+def _follows(place: str, index: str) -> bool:
+    """Is the place another one for each trip of the loop, whatever inner loops do?"""
+    if place == FLAT:
+        return True
+    if "[" in place or "?" in place:
+        return False
+    counters = [word for word in words_in(place) if word == index]
+    return len(counters) == 1 and ("*" not in place or re.search(rf"\w+ \* {index}\b", place) is not None)
+
+
+def _same_elements(a: Loop, b: Loop) -> bool:
+    return all(
+        x.buffer is y.buffer
+        and x.shape == y.shape
+        and x.index == y.index
+        and any(_follows(s, a.index) for s in x.index)
+        for x, y in _pairs(a, b)
+    )
+
+
+def _absorb(a: Loop, b: Loop, comments: list[Line]) -> None:
+    more = [found for found in _REDUCTION.findall(b.pragma) if found not in a.pragma]
+    a.pragma += "".join(more)
+    for line in comments:
+        line.depth = a.depth + 1
+    a.children = _join([*a.children, *comments, *b.children])
+    a.accesses += b.accesses
+
+
+# --- arrays that become scalars -------------------------------------------------------------------
+
+
+def _scalars(items: list[Line | Loop]) -> list[Line | Loop]:
+    counts = Counter(word for line in flat(items) for word in line.words())
+    made = {
+        line.declares: line.text for line in flat(items) if line.declares and "= adc_alloc(" in line.text
+    }
+    gone: set[str] = set()
+    for loop in _innermost(items):
+        inside = Counter(word for line in loop.children for word in line.words())
+        for name in made:
+            # Besides the loop, only the two lines that allocate it name it.
+            if inside[name] and inside[name] + 2 == counts[name] and _shrink(loop, name, made[name]):
+                gone.add(name)
+    return _drop(items, gone)
+
+
+def _innermost(items: list[Line | Loop]):
+    for item in items:
+        if isinstance(item, Loop):
+            if _inner(item):
+                yield from _innermost(item.children)
+            else:
+                yield item
+
+
+def _shrink(loop: Loop, name: str, made: str) -> bool:
+    """Turns the array into a constant of the loop's body, if each trip writes its element first."""
+    uses = [line for line in loop.children if name in line.words()]
+    first = re.match(rf"{name}\[([^\[\]]*)\] = ", uses[0].text)
+    if not first or any(line.text.startswith(f"{name}[") for line in uses[1:]):
+        return False
+    element = f"{name}[{first.group(1)}]"
+    if any(line.text.count(element) != line.words().count(name) for line in uses):
+        return False
+    if uses[0].text.count(element) > 1:
+        return False
+    kind = made.split(" *")[0]
+    uses[0].text = f"const {kind} {name} = {uses[0].text[len(first.group(0)) :]}"
+    uses[0].declares = name
+    for line in uses[1:]:
+        line.text = line.text.replace(element, name)
+    return True
+
+
+_ALLOCATES = re.compile(r"[\w ]+ \*(\w+) = adc_alloc\(|ADC_MEMORY\((\w+)\);$")
+
+
+def _drop(items: list[Line | Loop], gone: set[str]) -> list[Line | Loop]:
+    """The lines without those that allocate what is gone."""
+    out: list[Line | Loop] = []
+    for item in items:
+        if isinstance(item, Line):
+            found = _ALLOCATES.match(item.text)
+            if found and (found.group(1) or found.group(2)) in gone:
+                continue
+        out.append(item)
+    return out

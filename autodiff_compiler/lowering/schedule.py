@@ -1,0 +1,66 @@
+"""Order of nodes: what reads a part of an array goes before the store that overwrites the part.
+
+The reverse sweep takes a cotangent out of an array, clears it there, and uses it afterwards. Used
+first, it need not be kept anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..ir.graph import Block, Function, Node, Value, free_values
+from ..ir.types import Array
+
+__all__ = ["readers_first"]
+
+
+def readers_first(function: Function) -> Function:
+    return function.with_block(_block(function.block))
+
+
+def _block(block: Block) -> Block:
+    nodes = [
+        replace(n, blocks=tuple(map(_block, n.blocks))) if n.blocks else n for n in block.nodes
+    ]
+    at = 0
+    readers = _readers(block, nodes)
+    while at < len(nodes):
+        node = nodes[at]
+        if node.op.name in ("store", "add_at"):
+            at += _move_readers(nodes, at, readers)
+        at += 1
+    return replace(block, nodes=tuple(nodes))
+
+
+def _readers(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
+    """Who reads each value; a result of the block counts as read by nobody that could move."""
+    readers: dict[Value, list[Node]] = {}
+    for node in nodes:
+        inner = [v for b in node.blocks for v in free_values(b)]
+        for v in (*node.operands, *inner):
+            readers.setdefault(v, []).append(node)
+    for v in block.results:
+        readers.setdefault(v, []).extend([nodes[-1]] * 2 if nodes else [])
+    return readers
+
+
+def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) -> int:
+    """Moves the only readers of loads from what `nodes[at]` consumes in front of it; says how many."""
+    base = nodes[at].operands[0]
+    later = {r for n in nodes[at:] for r in n.results}
+    moved = 0
+    loads = [n for n in nodes[:at] if n.op.name == "load" and n.operands[0] is base]
+    for load in loads:
+        v = load.result
+        if not isinstance(v.type, Array) or len(readers.get(v, ())) != 1:
+            continue
+        (reader,) = readers[v]
+        if reader.op.kind != "elementwise" or reader.result not in later:
+            continue
+        if any(x in later for x in reader.operands):
+            continue
+        nodes.remove(reader)
+        nodes.insert(at + moved, reader)
+        moved += 1
+        later.discard(reader.result)
+    return moved
