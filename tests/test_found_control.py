@@ -27,6 +27,15 @@ def sorted_in_nested_loops(a):
     return a[0] * a[1] + a[2] ** 2 * a[3]
 
 
+@found(np.arange(1.0, 9.0), order=2)
+def views_that_trade_places(a):
+    low, high = a[:4], a[4:]
+    for _ in range(3):
+        low, high = high, low
+        low += 0.5 * high * high
+    return (low * high).sum() + a[0] ** 2
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("f", "args", "argnums", "order"), FOUND)
 def test_found(f, args, argnums, order, backend):

@@ -19,7 +19,7 @@ from .keys import GAP, NEW, SliceVal, axes_of, checked, span_of
 from .repeats import store_last
 from .state import State
 from .values import Abstract, ArrayRef, At, Object, Path, Span1
-from .views import Gather, at_of_span, drop_ones, fit, path_of, span_dim, span_of_span
+from .views import Gather, apart, at_of_span, drop_ones, fit, path_of, span_dim, span_of_span
 
 MISMATCH = "could not broadcast input array into the indexed region"
 #: An item of the result's layout that stands for all dims of the index arrays.
@@ -206,8 +206,9 @@ def _in_order(st: State, picked: Gather, value: Value) -> Value:
 
 def _write(st: State, made: Object, picked: Gather, value: Value, op: Op) -> None:
     base = st.version(made)
+    value, *index = (apart(st, base, v) for v in (value, *picked.operands))
     version = st.b.emit(
-        op, base, value, *picked.operands, index=picked.letters, ones=picked.ones, name=base.name
+        op, base, value, *index, index=picked.letters, ones=picked.ones, name=base.name
     )
     st.write(made, version)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FunctionType
@@ -23,6 +24,7 @@ from .tracer import Tracer
 from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Static, TupleVal
 
 ResultTree = tuple[Any, ...]
+_DEPTH = 20_000
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,20 @@ def trace(
 
     Raises CompileError if the program is outside what can be traced correctly.
     """
+    params = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    if len(params) != len(specs):
+        raise TypeError(f"{len(params)} parameters and {len(specs)} specs")
     st = Tracer(derive)
     inner = getattr(function, "__func__", function)
     span = _span_of(inner)
     st.b.span = span
     frame = Frame("<call>", scope_of_statements([], []), span.filename, _any_function(inner))
     st.enter(frame)
+    limit = sys.getrecursionlimit()
+    # Each early exit nests what follows it; the interpreter's own limit is soon reached.
+    sys.setrecursionlimit(max(limit, _DEPTH))
     try:
-        args, kwargs = _arguments(st, function, specs)
+        args, kwargs = _arguments(st, params, specs)
         result = st.guarded(lambda: _call(st, function, args, kwargs))
         return _finish(st, function, result, keep_writes)
     except TypeError as error:
@@ -68,6 +76,8 @@ def trace(
         raise UnsupportedError(
             "this program is nested too deeply", st.b.span, "split the function, or use a loop"
         ) from None
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _any_function(function: Any) -> FunctionType:
@@ -82,12 +92,9 @@ def _span_of(function: Any) -> Span:
 
 
 def _arguments(
-    st: Tracer, function: Any, specs: Sequence[Spec]
+    st: Tracer, params: Sequence[inspect.Parameter], specs: Sequence[Spec]
 ) -> tuple[list[Abstract], dict[str, Abstract]]:
     """The abstract arguments, as a call of the function takes them."""
-    params = list(inspect.signature(function, follow_wrapped=False).parameters.values())
-    if len(params) != len(specs):
-        raise TypeError(f"{len(params)} parameters and {len(specs)} specs")
     args: list[Abstract] = []
     kwargs: dict[str, Abstract] = {}
     for k, (param, spec) in enumerate(zip(params, specs)):

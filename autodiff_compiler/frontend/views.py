@@ -13,7 +13,7 @@ from ..ir.graph import Value
 from ..ir.types import Array, Scalar
 from ..ops.elementwise import add, mul
 from ..ops.index import load, store
-from ..ops.shape import expand_dims, full, reshape, squeeze, transpose
+from ..ops.shape import copy, expand_dims, full, reshape, squeeze, transpose
 from . import known
 from .state import State
 from .values import ArrayRef, At, Object, Path, Span1
@@ -235,7 +235,13 @@ def store_path(st: State, made: Object, path: Path, value: Value, reason: str) -
             value = st.b.emit(transpose, value, perm=order)
     r = region(path)
     base = st.version(made)
+    value = apart(st, base, value)
     version = st.b.emit(
         store, base, value, *r.operands, index=r.letters, ones=r.ones, name=base.name
     )
     st.write(made, version)
+
+
+def apart(st: State, base: Value, value: Value) -> Value:
+    """A value to store into `base`, which is not `base` itself: NumPy reads all of it first."""
+    return st.b.emit(copy, value) if value is base else value

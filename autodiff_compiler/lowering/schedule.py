@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ir.graph import Block, Function, Node, Value, free_values
+from ..ir.graph import CONST, Block, Function, Node, Value, free_values
 from ..ir.types import Array
 
 __all__ = ["readers_first"]
@@ -48,6 +48,7 @@ def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) 
     """Moves the only readers of loads from what `nodes[at]` consumes in front of it; says how many."""
     base = nodes[at].operands[0]
     later = {r for n in nodes[at:] for r in n.results}
+    constants = {n.result: n for n in nodes[at:] if n.op is CONST}
     moved = 0
     loads = [n for n in nodes[:at] if n.op.name == "load" and n.operands[0] is base]
     for load in loads:
@@ -57,10 +58,12 @@ def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) 
         (reader,) = readers[v]
         if reader.op.kind != "elementwise" or reader.result not in later:
             continue
-        if any(x in later for x in reader.operands):
+        if any(x in later and x not in constants for x in reader.operands):
             continue
-        nodes.remove(reader)
-        nodes.insert(at + moved, reader)
-        moved += 1
-        later.discard(reader.result)
+        along = {constants[x] for x in reader.operands if x in later}
+        for moving in [n for n in nodes[at:] if n in along] + [reader]:
+            nodes.remove(moving)
+            nodes.insert(at + moved, moving)
+            moved += 1
+            later.discard(moving.result)
     return moved

@@ -198,8 +198,9 @@ cast = register(
 
 #: NumPy's scalar made Python's own (its int has no width). Nothing in C.
 pyint = elementwise(
-    "pyint", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="int({x})", c="{x}", accepts="n"
-)
+    "pyint", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy={"scalar": "int({x})", "array": "{x}"},
+    c="{x}", accepts="n",
+)  # fmt: skip
 pyfloat = elementwise("pyfloat", lambda x: x, vjp=lambda g, y, x: [g], numpy="{x}", c="{x}")
 stop_gradient = elementwise(
     "stop_gradient", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="{x}", c="{x}",
@@ -213,13 +214,15 @@ round_ = elementwise(
     spellings=("np.round", "ndarray.round"),
 )  # fmt: skip
 trunc_to_int = elementwise(
-    "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=None, numpy="np.int64({x})",
+    "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=None, numpy={"scalar": "np.int64({x})", "array": "{x}.astype(np.int64)"},
     c="(long long)({x})", result=I64,
 )  # fmt: skip
 #: y = f(x) did not overflow: y is finite, or x was not. Python raises where this does not hold.
 not_overflowed = elementwise(
     "not_overflowed", lambda y, x: np.isfinite(y) | ~np.isfinite(x), vjp=NON_DIFFERENTIABLE,
-    numpy="(np.isfinite({x}) or not np.isfinite({y}))", c="({x} - {x} == 0 || {y} - {y} != 0)",
+    numpy={"scalar": "(np.isfinite({x}) or not np.isfinite({y}))",
+           "array": "np.isfinite({x}) | ~np.isfinite({y})"},
+    c="({x} - {x} == 0 || {y} - {y} != 0)",
     result=BOOL,
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from ..ir.build import Builder, KnownDim
 from ..ir.graph import Value
 from ..ir.types import Array, Scalar, Stack, Type
 from ..ops.elementwise import add, or_
-from ..ops.reduce import sum_
+from ..ops.reduce import any_, sum_
 from ..ops.shape import broadcast_to, copy, expand_dims, full
 from ..ops.stack import from_array, new, to_array
 
@@ -129,11 +129,31 @@ def fit(b: Builder, c: Value, like: Type, sizes: Sequence[KnownDim]) -> Value:
     return c
 
 
+def fit_mask(b: Builder, mask: Value | None, raw: Type, like: Type) -> Value | None:
+    """The mask of a cotangent of type `raw` after `fit`: true where any of what was summed may be
+    other than zero. None where that cannot be told."""
+    if mask is None or mask.type.rank == 0 or mask.type.rank != raw.rank:
+        return mask if mask is not None and mask.type.rank == 0 else None
+    if isinstance(like, Scalar):
+        return b.emit(any_, mask, axes=tuple(range(raw.rank)))
+    lead = raw.rank - len(like.dims)
+    if lead < 0:
+        return None
+    if lead > 0:
+        mask = b.emit(any_, mask, axes=tuple(range(lead)))
+    stretched = tuple(
+        k for k, d in enumerate(mask.type.dims) if d != 1 and like.dims[k] == 1
+    )
+    if stretched:
+        mask = b.emit(expand_dims, b.emit(any_, mask, axes=stretched), axes=stretched)
+    return mask
+
+
 def _scalar(b: Builder, c: Value) -> Value:
     """A 0-d array as the scalar that it holds."""
     return b.emit(sum_, c, axes=()) if isinstance(c.type, Array) else c
 
 
 __all__ = [
-    "Adjoint", "Adjoints", "zeros", "zero_stack", "add_to_stack", "fit",
+    "Adjoint", "Adjoints", "zeros", "zero_stack", "add_to_stack", "fit", "fit_mask",
 ]  # fmt: skip

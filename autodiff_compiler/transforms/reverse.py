@@ -17,10 +17,10 @@ from ..ir.types import Array, Scalar
 from ..ops import TABLE
 from ..ops.elementwise import select
 from ..ops.index import add_at, load, store
-from ..ops.shape import copy
+from ..ops.shape import copy, expand_dims
 from ..ops.stack import from_array, peek, poke, pop, push, to_array
 from .activity import active_values
-from .adjoints import Adjoint, Adjoints, add_to_stack, fit, zeros
+from .adjoints import Adjoint, Adjoints, add_to_stack, fit, fit_mask, zeros
 from .dce import sweep_block
 from .expr import Expr
 from .residuals import Plan, Uses, plan_residuals
@@ -31,6 +31,8 @@ from .tape import DrySource, Forward, Source, TapeSource
 
 #: Elementwise ops whose rules only pass the cotangent on, so that zeros in it stay zeros.
 _LINEAR = {TABLE[n] for n in ("add", "sub", "neg", "cast", "pyfloat", "select")}
+#: The kinds of op whose rules multiply the cotangent by what may be NaN or infinite.
+_MULTIPLYING = ("elementwise", "contract")
 #: Ops that only rearrange: a mask is rearranged by the same rule.
 _REARRANGING = {TABLE[n] for n in ("expand_dims", "squeeze", "transpose", "reshape", "copy")}
 
@@ -205,28 +207,31 @@ class Sweep(ControlSweep):
         raw = c.value
         owned = owned and (raw is not adjoint.value or adjoint.owned)
         mask = self.mask_behind(node, x, adjoint)
-        if mask is not None and node.op.kind == "elementwise" and node.op not in _LINEAR:
+        if mask is not None and node.op.kind in _MULTIPLYING and node.op not in _LINEAR:
             raw = self.b.emit(select, mask, raw, self.b.const(0.0, raw.type.dtype))
+        if node.op is TABLE["select"]:
+            mask = self.arm_mask(node, x, mask)
         value = fit(self.b, raw, x.type, self.source.sizes(x))
         if value is not raw:
             owned = True
-            if node.op not in _REARRANGING:
-                mask = None
-        if node.op is TABLE["select"]:
-            mask = self.arm_mask(node, x, mask) if value is raw else None
-        if mask is not None and mask.type.rank != value.type.rank:
+            mask = fit_mask(self.b, mask, raw.type, x.type)
+        if mask is not None and mask.type.rank not in (0, value.type.rank):
             mask = None
         self.adjoints.contribute(self.structure.root[x], value, owned, mask)
 
     def mask_behind(self, node: Node, x: Value, adjoint: Adjoint) -> Value | None:
         """Where the operand's cotangent may be other than zero, as far as its result's mask tells."""
-        if adjoint.mask is None:
-            return None
+        mask = adjoint.mask
+        if mask is None or mask.type.rank == 0:
+            return mask
+        if node.op.kind == "reduce":
+            return self.b.emit(expand_dims, mask, axes=node.attrs["axes"])
         if node.op in _REARRANGING:
-            mask = Expr.of(self.b, adjoint.mask)
-            rule = node.op.vjp(mask, None, *map(self.expr, node.operands), **node.attrs)
+            rule = node.op.vjp(
+                Expr.of(self.b, mask), None, *map(self.expr, node.operands), **node.attrs
+            )
             return rule[0].value
-        return adjoint.mask if node.op.kind == "elementwise" else None
+        return mask if node.op.kind == "elementwise" else None
 
     def arm_mask(self, node: Node, x: Value, mask: Value | None) -> Value | None:
         """The mask of an arm of a select, and of what came from behind."""
@@ -276,19 +281,23 @@ class Sweep(ControlSweep):
         index = self.index(node, 2)
         update = self.update(node)
         if update is not None:
-            self.accumulated(node, update, whole, index)
+            share = self.accumulated(node, update, whole, index)
             self.adjoints.put(root, whole, True)
+            if share is not None:
+                self.adjoints.contribute(self.structure.root[update[0]], share, True)
             return
+        share = None
         if v in self.active:
             part = self.b.emit(load, whole, *index, **node.attrs)
             share = fit(self.b, part, v.type, self.source.sizes(v))
+        if base in self.active:
+            if node.op is store:
+                zero = self.b.const(0.0, base.type.dtype)
+                whole = self.b.emit(store, whole, zero, *index, name=whole.name, **node.attrs)
+            self.adjoints.put(root, whole, True)
+        if share is not None:
+            # Last, since an array may be stored into itself: `a[::-1] = a`.
             self.adjoints.contribute(self.structure.root[v], share, True)
-        if base not in self.active:
-            return
-        if node.op is store:
-            zero = self.b.const(0.0, base.type.dtype)
-            whole = self.b.emit(store, whole, zero, *index, name=whole.name, **node.attrs)
-        self.adjoints.put(root, whole, True)
 
     def update(self, node: Node) -> tuple[Value, bool] | None:
         """Of `a[i] = a[i] + w` or `- w`, where nothing else reads the parts: w, and whether it is
@@ -309,16 +318,15 @@ class Sweep(ControlSweep):
 
     def accumulated(
         self, node: Node, update: tuple[Value, bool], whole: Value, index: Sequence[Value]
-    ) -> None:
+    ) -> Value | None:
         """What is added to the elements has their adjoint for its own; theirs stays what it is."""
         w, subtracted = update
         if w not in self.active:
-            return
+            return None
         part = self.b.emit(load, whole, *index, **node.attrs)
         if subtracted:
             part = self.b.emit(TABLE["neg"], part)
-        share = fit(self.b, part, w.type, self.source.sizes(w))
-        self.adjoints.contribute(self.structure.root[w], share, True)
+        return fit(self.b, part, w.type, self.source.sizes(w))
 
     # -- stacks --------------------------------------------------------------------------------
 

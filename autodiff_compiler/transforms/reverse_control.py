@@ -96,12 +96,11 @@ class ControlSweep:
         assert isinstance(v.type, Stack)
         count = self.structure.lengths.get(v)
         length = None if count is None else self.source.look(count)
-        element = self.structure.pushed_onto(v)
-        dims = self.structure.dims.get(element, ()) if element is not None else ()
-        outside = all(isinstance(d, int) or self.structure.is_top(d) for d in dims)
-        known = isinstance(v.type.element, Scalar) or element is not None and outside
-        sizes = self.source.sizes(element) if known and element is not None else ()
-        return zero_stack(self.b, v.type, length, sizes if known else None)
+        dims = self.structure.element_dims(v)
+        if dims is None or not all(isinstance(d, int) or self.structure.is_top(d) for d in dims):
+            dims = () if isinstance(v.type.element, Scalar) else None
+        sizes = None if dims is None else [d if isinstance(d, int) else self.source.look(d) for d in dims]
+        return zero_stack(self.b, v.type, length, sizes)
 
     def outgoing(self, v: Value, slot: Value) -> Value:
         """What a slot hands to the trip before: the adjoint of its parameter, of the slot's type."""

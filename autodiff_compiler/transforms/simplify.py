@@ -49,9 +49,13 @@ class _Simplify(Rewriter):
 
     def node(self, node: Node) -> None:
         if node.op is FOR or node.op is WHILE:
-            # What is written later has to be told from its initial value, which may still be read.
-            slots = zip(slot_params(node), slot_yields(node), node.results)
-            fixed = [k for k, (p, y, r) in enumerate(slots) if p is y and r not in self.eaten]
+            # Two values that are one array: neither may be written while the other is read.
+            slots = zip(slot_params(node), slot_yields(node), node.results, carried_init(node))
+            fixed = [
+                k
+                for k, (p, y, r, init) in enumerate(slots)
+                if p is y and self.immutable(r, init)
+            ]
             if fixed:
                 node = self.without_fixed(node, fixed)
             super().node(node)

@@ -12,7 +12,7 @@ from ..ir.graph import (
     slot_params, slot_yields,
 )  # fmt: skip
 from ..ir.types import I64, Scalar, Stack
-from ..ops.stack import length, push
+from ..ops.stack import from_array, length, pop, push
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,12 +102,16 @@ class Structure:
             elif node.op is FOR or node.op is WHILE:
                 self._join_slots(node)
 
-    def pushed_onto(self, stack: Value) -> Value | None:
-        """An element that is pushed on this list (all of a list's elements have the same dims)."""
+    def element_dims(self, stack: Value) -> tuple[KnownDim, ...] | None:
+        """The dims of a list's elements (all have the same), if anything here tells them."""
         kin = self.kin(stack)
         for node in self.node_place:
             if node.op is push and self.kin(node.results[0]) is kin:
-                return node.operands[1]
+                return self.dims.get(node.operands[1], ())
+            if node.op is pop and self.kin(node.results[0]) is kin:
+                return self.dims.get(node.results[1], ())
+            if node.op is from_array and self.kin(node.result) is kin:
+                return self.dims[node.operands[0]][1:]
         return None
 
     def _define(self, v: Value, place: Place) -> None:

@@ -22,6 +22,10 @@ class Strided:
     offset: Text
     strides: list[Text]
 
+    def argument(self) -> str:
+        """Pointer and strides, for a helper."""
+        return f"{plus(Text(self.name), self.offset)}, {self.strides[0]}, {self.strides[1]}"
+
     def at(self, *index: Text) -> Text:
         place = self.offset
         for i, s in zip(index, self.strides):
@@ -111,6 +115,11 @@ class Contractions(Nests):
         self, target: str, dtype: str, a: Strided, b: Strided, shape: list[Text], inner: Text
     ) -> None:
         rows, columns = shape
+        if dtype in FLOATS:
+            name = "adc_matmulf" if dtype == F32 else "adc_matmul"
+            sizes = f"{rows}, {columns}, {inner}"
+            self.w.line(f"{name}({sizes}, {a.argument()}, {b.argument()}, {target});")
+            return
         if b.strides[1].text != "1" and b.strides[0].text == "1" and a.strides[1].text == "1":
             with self.nest([rows, columns]) as (i, j):
                 name = self.names.fresh("", "t")

@@ -83,9 +83,8 @@ def _compatible(a: Loop, b: Loop) -> bool:
         return False
     if any(line.text.startswith("ADC_") for line in flat(b.children)):
         return False
-    innermost = not _inner(a) and not _inner(b)
-    if not innermost:
-        return _apart(a, b, a.index)
+    if _inner(a) or _inner(b):
+        return _inner(a) and _inner(b) and _apart(a, b, a.index)
     if bool(a.pragma) != bool(b.pragma) or _calls(a) and _calls(b):
         return False
     return _same_elements(a, b)

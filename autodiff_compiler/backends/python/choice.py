@@ -22,6 +22,7 @@ from .statements import Statements
 LONGEST = 70
 #: What is shorter is not worth a line of its own.
 _SHORT = 10
+_MARK = "<value>"
 _NEVER_INLINE = {"stack", "from_array", "store", "add_at", "push", "poke"}
 
 
@@ -61,6 +62,7 @@ class Choices:
     ):  # fmt: skip
         self.program = program
         self.sharing = sharing
+        self.numbers = numbers
         self.inline_flows = inline_flows
         self.inline: set[Value] = set()
         self.ternaries: set[Node] = set()
@@ -328,13 +330,33 @@ class Choices:
         site = sites[0]
         if site.flow and value not in self.inline_flows:
             return False
+        if node.op.name == "dim" and not self._alive_at(self.program.of(node.operands[0]), site):
+            return False
+        if value in self._pinned and self._repeated(value, site.node):
+            return False
         return self._may_move(node, value, site)
+
+    def _repeated(self, value: Value, user: Node | None) -> bool:
+        """Does `user` print the value more than once? What holds a pop must run only once."""
+        if user is None or user.op in (FOR, WHILE, COND):
+            return False
+        marked = Expressions(
+            self.program, self.numbers, _Flat(),
+            lambda v: _MARK if v is self.program.of(value) else "t",
+        )  # fmt: skip
+        targets = ["t" if r in self.needed.values else None for r in user.results]
+        lines = Statements(self.program, marked, self.checks).lines(user, targets)
+        return sum(line.count(_MARK) for line in lines) > 1
+
+    def _alive_at(self, value: Value, site: Site) -> bool:
+        """Is the value used so late anyway? An array is not kept for its length alone."""
+        return max(s.place for s in self.sites[value]) > site.place
 
     def _trivial(self, node: Node, value: Value) -> bool:
         """Small enough to print as often as it is used: i + 1."""
         if node.op.kind != "elementwise" or not isinstance(value.type, Scalar) or value.name:
             return False
-        if node.op.numpy == "{x}":
+        if spelling(node, node.op.numpy) == "{x}":
             return self._atom(node.operands[0])
         if node.op.name not in ("iadd", "isub"):
             return False

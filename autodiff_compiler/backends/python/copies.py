@@ -16,6 +16,7 @@ from ...ops.index import parts
 from ...ops.shape import copy
 from .program import Needed, Program
 from .sharing import Sharing, bits, is_window
+from .tidy import Tidy
 
 #: After so many rounds, whatever is updated in place is copied first, which always helps.
 _PATIENT_ROUNDS = 6
@@ -23,8 +24,8 @@ _PATIENT_ROUNDS = 6
 
 def insert_copies(function: Function) -> tuple[Program, Sharing, Needed]:
     """The function with its copies, and what is known of it."""
-    plain = Rewriter()
-    program = Program(plain.run(function), plain.b)
+    tidy = Tidy()
+    program = Program(tidy.run(function), tidy.b)
     rounds = 0
     while True:
         sharing = Sharing(program)

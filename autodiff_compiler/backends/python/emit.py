@@ -115,20 +115,20 @@ class _Emitter:
             for node in self.choices.checks
         )
 
-    def _comment(self, span: Span) -> list[str]:
-        """The user's line, where it changes."""
-        if not span.lineno or (span.filename, span.lineno) == self._line:
-            return []
+    def _explained(self, span: Span, lines: list[str]) -> list[str]:
+        """The lines with the user's line above them, where it changes; or its number, if it is the same."""
+        if not lines or not span.lineno or (span.filename, span.lineno) == self._line:
+            return lines
         self._line = (span.filename, span.lineno)
         where = f"line {span.lineno}"
         if self.program.function.filename and span.filename != self.program.function.filename:
             where = f"{os.path.basename(span.filename)}, {where}"
-        source = span.line().strip()
+        where, source = _printable(where), _printable(span.line().strip())
+        if source.replace(" ", "") == lines[0].replace(" ", ""):
+            return [f"{lines[0]}  # {where}", *lines[1:]]
         if len(source) > _COMMENT_WIDTH:
             source = source[: _COMMENT_WIDTH - 3] + "..."
-        text = f"# {where}: {source}" if source else f"# {where}"
-        # Whatever could end a comment, or hide what follows, is shown as a blank.
-        return ["".join(c if c.isprintable() else " " for c in text)]
+        return [f"# {where}: {source}" if source else f"# {where}", *lines]
 
     # -- statements -------------------------------------------------------------------------------
 
@@ -147,13 +147,12 @@ class _Emitter:
         targets = targets_of(node, self.choices, self.variables.name)
         if targets is None:
             return []
-        comment = self._comment(node.span)
         if node.op is COND:
-            return comment + [
-                self.statements.assignment(t, r) for t, r in zip(targets, node.results) if t
-            ]
-        lines = self.statements.lines(node, targets) + self._renamed(node)
-        return comment + lines if lines else []
+            pairs = zip(targets, node.results)
+            lines = [self.statements.assignment(t, r) for t, r in pairs if t]
+        else:
+            lines = self.statements.lines(node, targets) + self._renamed(node)
+        return self._explained(node.span, lines)
 
     def _renamed(self, node: Node) -> list[str]:
         """What was updated in place goes on under its next version's name."""
@@ -195,13 +194,15 @@ class _Emitter:
     def _loop(self, node: Node) -> list[str]:
         slots = self.needed.slots(node)
         lines = self._flow([(s.param, s.init) for s in slots])
-        comment = self._comment(node.span)
         if node.op is FOR:
-            head, body = f"for {self.variables.name(node.blocks[0].params[0])} in {self._range(node)}:", []
+            counter = self.variables.name(node.blocks[0].params[0])
+            lines += self._explained(node.span, [f"for {counter} in {self._range(node)}:"])
+            body = []
         else:
             head, body = self._while_head(node)
+            lines += head
         body += self._body(node, node.blocks[-1])
-        return [*lines, *comment, head, *_indented(body or ["pass"])]
+        return [*lines, *_indented(body or ["pass"])]
 
     def _range(self, node: Node) -> str:
         start, stop, step = node.operands[:3]
@@ -212,15 +213,16 @@ class _Emitter:
                 texts.pop(0)
         return f"range({', '.join(texts)})"
 
-    def _while_head(self, node: Node) -> tuple[str, list[str]]:
+    def _while_head(self, node: Node) -> tuple[list[str], list[str]]:
+        """The head, and what comes of the test at the beginning of the body."""
         test = node.blocks[0]
         line = self._line
-        lines = self._block(test)
-        if not lines:
-            return f"while {self.expressions.loose(test.results[0])}:", []
+        if not self._block(test):
+            return self._explained(node.span, [f"while {self.expressions.loose(test.results[0])}:"]), []
         self._line = line
+        head = self._explained(node.span, ["while True:"])
         lines = self._block(test)
-        return "while True:", [*lines, f"if {self.statements.negated(test.results[0])}:", INDENT + "break"]
+        return head, [*lines, f"if {self.statements.negated(test.results[0])}:", INDENT + "break"]
 
     def _body(self, node: Node, block: Block) -> list[str]:
         """A loop's body with its flow to the next trip and its way out."""
@@ -261,12 +263,12 @@ class _Emitter:
         for inner in block.nodes:
             if inner in self.needed.nodes and inner is not node:
                 lines += self._node(inner)
-        lines += self._comment(node.span)
         leaving, staying = (node.blocks[k] for k in arms)
         pred = node.operands[0]
         test = self.statements.negated(pred) if arms[0] else self.expressions.loose(pred)
+        lines += self._explained(node.span, [f"if {test}:"])
         gone = self._block(leaving) + self._flow(self._branch_flow(node, leaving, stop))
-        lines += [f"if {test}:", *_indented([*gone, *self._flow(again), "break"])]
+        lines += _indented([*gone, *self._flow(again), "break"])
         k = node.results.index(stop)
         rest = self._block(staying) + self._flow(self._branch_flow(node, staying, stop))
         return lines + rest + self._stop(again, staying.results[k])
@@ -294,20 +296,21 @@ class _Emitter:
     # -- branches ---------------------------------------------------------------------------------
 
     def _branch(self, node: Node) -> list[str]:
-        comment = self._comment(node.span)
-        arms = []
-        for block in node.blocks:
-            arms.append(self._block(block) + self._flow(self.needed.yields(node, block)))
-        then, otherwise = arms
-        if not then and not otherwise:
+        line = self._line
+        pred = node.operands[0]
+        head = self._explained(node.span, [f"if {self.expressions.loose(pred)}:"])
+        then, otherwise = self._arm(node, 0), self._arm(node, 1)
+        if then:
+            return [*head, *_indented(then), *(_otherwise(otherwise) if otherwise else [])]
+        if not otherwise:
             return []
-        if not then:
-            negated = self.statements.negated(node.operands[0])
-            return [*comment, f"if {negated}:", *_indented(otherwise)]
-        lines = [*comment, f"if {self.expressions.loose(node.operands[0])}:", *_indented(then)]
-        if otherwise:
-            lines += _otherwise(otherwise)
-        return lines
+        self._line = line
+        head = self._explained(node.span, [f"if {self.statements.negated(pred)}:"])
+        return [*head, *_indented(self._arm(node, 1))]
+
+    def _arm(self, node: Node, k: int) -> list[str]:
+        block = node.blocks[k]
+        return self._block(block) + self._flow(self.needed.yields(node, block))
 
 
 def _otherwise(lines: list[str]) -> list[str]:
@@ -327,6 +330,11 @@ def _otherwise(lines: list[str]) -> list[str]:
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return [INDENT + line if line else line for line in lines]
+
+
+def _printable(text: str) -> str:
+    """Whatever could end a comment, or hide what follows, is shown as a blank."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _docstring(doc: str) -> str:

@@ -77,6 +77,7 @@ class Expressions:
             "stack": self._stack,
             "control": self._ternary,
             "check": self._checked,
+            "undefined": lambda node, value: Text("None"),
         }
 
     def kinds(self) -> set[str]:
@@ -117,11 +118,38 @@ class Expressions:
         if node.op.name == "cast":
             text = self._cast(node)
         else:
-            text = self._apply(node.op, spelling(node, node.op.numpy), self.operands(node))
-        if isinstance(value.type, Array) and value.type.rank == 0 and node.op.numpy != "{x}":
+            text = self._sum(node) or self._apply(
+                node.op, spelling(node, node.op.numpy), self.operands(node)
+            )
+        if isinstance(value.type, Array) and value.type.rank == 0 and spelling(node, node.op.numpy) != "{x}":
             # NumPy makes scalars of what has no dims; only arrays can be stored into.
             return Text(f"np.asarray({text})")
         return text
+
+    def _sum(self, node: Node) -> Text | None:
+        """x + -y as x - y."""
+        if node.op.infix != "+":
+            return None
+        taken = self.opposite(node.operands[1])
+        return infix("-", self.operands(node)[0], taken, PYTHON) if taken else None
+
+    def opposite(self, value: Value) -> Text | None:
+        """What prints as the value with its sign changed, if the value prints with a minus in front.
+
+        Signs pass through products unchanged, bit for bit.
+        """
+        value = self.program.of(value)
+        node = self.program.maker(value)
+        if node is None or self.choice.named(value) or node.op.kind != "elementwise":
+            return None
+        if spelling(node, node.op.numpy) == "-{x}":
+            return self.value(node.operands[0])
+        if node.op.infix not in ("*", "/") or value.type.dtype not in ("f64", "f32"):
+            return None
+        left = self.opposite(node.operands[0])
+        if left is None:
+            return None
+        return infix(node.op.infix, left, self.operands(node)[1], PYTHON)
 
     def _apply(self, op: Op, template: str | None, operands: list[Text]) -> Text:
         if template is None:
@@ -287,6 +315,8 @@ class Expressions:
             return Text(f"np.nonzero({self.loose(node.operands[0])})[{node.results.index(value)}]")
         if name == "distinct":
             return self._distinct(node)
+        if name == "distinct":
+            return self._distinct(node.operands)
         raise TypeError(f"{name} is a statement")
 
     def _distinct(self, node: Node) -> Text:
@@ -297,6 +327,15 @@ class Expressions:
         all_keys = ", ".join(keys)
         rows = f"np.stack(np.broadcast_arrays({all_keys})).reshape({len(keys)}, -1)"
         return Text(f"(np.unique({rows}, axis=1).shape[1] == np.broadcast({all_keys}).size)")
+
+    def _distinct(self, arrays: tuple[Value, ...]) -> Text:
+        texts = ", ".join(self.loose(a) for a in arrays)
+        if len(arrays) == 1:
+            found, size = f"np.unique({texts}).size", f"{self.tight(arrays[0])}.size"
+        else:
+            rows = f"zip(*(a.flat for a in np.broadcast_arrays({texts})))"
+            found, size = f"len(set({rows}))", f"np.broadcast({texts}).size"
+        return infix("==", Text(found), Text(size), PYTHON)
 
     def _wrapped(self, node: Node, value: Value) -> Text:
         """An index made non-negative; the check, if there is one, is a statement before it."""

@@ -338,5 +338,5 @@ class Variables:
         if isinstance(value.type, Array) and value.type.dtype == I64:
             return "idx"
         if value.type == Scalar(BOOL):
-            return "holds"
+            return "flag"
         return "k" if value.type == Scalar(I64) else "t"

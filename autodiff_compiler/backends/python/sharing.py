@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ...ir.graph import COND, FOR, WHILE, Block, Node, Value
 from ...ir.types import Array, Stack
-from .program import Program, consumed_values
+from .program import Program, consumed_values, spelling
 
 #: Ops whose array result is a window on their first operand.
 WINDOWS = {"transpose", "expand_dims", "squeeze", "broadcast_to", "reshape"}
@@ -27,7 +27,9 @@ def is_window(node: Node) -> bool:
         return False
     if node.op.name == "load":
         return "a" not in node.attrs["index"]
-    return node.op.name in WINDOWS or node.op.numpy == "{x}"
+    if node.op.kind == "elementwise":
+        return spelling(node, node.op.numpy) == "{x}"
+    return node.op.name in WINDOWS
 
 
 def bits(mask: int) -> list[int]:

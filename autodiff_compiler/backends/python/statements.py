@@ -64,7 +64,10 @@ class Statements:
         if operator not in AUGMENTED:
             return None
         left, right = self.expressions.operands(node)
-        return f"{target} {operator}= {right}" if left.text == target else None
+        if left.text != target:
+            return None
+        taken = self.expressions.opposite(node.operands[1]) if operator == "+" else None
+        return f"{target} -= {taken}" if taken else f"{target} {operator}= {right}"
 
     # -- updates ----------------------------------------------------------------------------------
 
@@ -95,13 +98,17 @@ class Statements:
         same = load.operands[0] is node.operands[0] and load.operands[1:] == node.operands[2:]
         if not same or load.attrs["index"] != node.attrs["index"]:
             return None
+        taken = self.expressions.opposite(maker.operands[1]) if operator == "+" else None
+        if taken:
+            return f"{place} -= {taken}"
         return f"{place} {operator}= {self.expressions.operands(maker)[1]}"
 
     def _add_at(self, node: Node) -> str:
         value = self.expressions.value(node.operands[1], weak=True).at(LOWEST)
         letters = node.attrs["index"]
         if "a" not in letters:
-            return f"{self._place(node)} += {value}"
+            taken = self.expressions.opposite(node.operands[1])
+            return f"{self._place(node)} -= {taken}" if taken else f"{self._place(node)} += {value}"
         base = node.operands[0]
         inside = self.expressions.subscripts.argument(base, letters, node.operands[2:])
         return f"np.add.at({self.expressions.loose(base)}, {inside}, {value})"

@@ -49,11 +49,36 @@ class Subscripts:
         if node is not None:
             return self._as_written(node)
         known = self.program.constant
-        if known(start) == 0 and known(step) == 1:
-            if self.program.same(length, n):
-                return ":"
-            return f":{self.expressions.loose(length)}"
+        if known(start) == 0 and known(step) == 1 and self.program.same(length, n):
+            return ":"
+        if known(step) == 1:
+            trimmed = self._trimmed(n, start, length)
+            if trimmed is not None:
+                return trimmed
+            if known(start) == 0:
+                return f":{self.expressions.loose(length)}"
         return self._computed(start, length, step)
+
+    def _trimmed(self, n: Value | int, start: Value, length: Value) -> str | None:
+        """`2:` or `1:-1`, where so much is known to remain of an axis.
+
+        A slice with constant bounds leaves max(n - c, 0) entries; as many from `start` on end at
+        c - start before the end of the axis.
+        """
+        node, first = self.program.maker(length), self.program.constant(start)
+        if node is None or node.op.name != "slice" or length is not node.results[1] or first is None:
+            return None
+        known = [self.program.constant(v) for v in node.operands[:-1]]
+        if not self.program.same(node.operands[-1], n) or known.pop() != 1 or None in known:
+            return None
+        lo = known.pop(0) if node.attrs["lo"] else 0
+        hi = known.pop(0) if node.attrs["hi"] else None
+        if lo < 0 or (hi is not None and hi >= 0):  # type: ignore[operator]
+            return None
+        behind = lo - (hi or 0) - first  # type: ignore[operator]
+        if first < 0 or behind < 0:
+            return None
+        return f"{first or ''}:{-behind or ''}"
 
     def origin(self, n: Value | int, start: Value, length: Value, step: Value) -> Node | None:
         """The `slice` node whose results these are, made for an axis of this length."""
