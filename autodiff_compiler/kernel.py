@@ -40,6 +40,8 @@ class Program:
     #: results behind the first `len - writes` ones are the final versions of the mutated parameters
     writes: tuple[int, ...] = ()
     static: dict[str, Any] = field(default_factory=dict)
+    #: every call raises: there is no result
+    raises: bool = False
 
 
 class Kernel:
@@ -213,8 +215,11 @@ def make_program(
 def _from_traced(traced: Traced, specs: tuple[Spec, ...], keep_writes: bool) -> Program:
     return Program(
         traced.function, specs, traced.result, tuple(traced.captures), tuple(traced.guards),
-        tuple(traced.mutated), tuple(traced.mutated) if keep_writes else (),
+        tuple(traced.mutated), tuple(traced.mutated) if keep_writes else (), raises=traced.raises,
     )  # fmt: skip
+
+
+_ANY: Tree = ("static", 0.0)
 
 
 def differentiate(
@@ -222,7 +227,8 @@ def differentiate(
 ) -> Program:
     """The program of value and gradient, or of a pullback, of `program`."""
     leaves = _differentiable_leaves(specs, request.wrt)
-    value, aux = _value_and_aux(program.result, request)
+    # What always raises stops at its check, whatever would be returned.
+    value, aux = (_ANY, None) if program.raises else _value_and_aux(program.result, request)
     keep = [] if request.kind == "vjp" else [k for k, _ in _leaf_flavours(program.result)]
     if request.kind == "grad":
         keep = [k for k, _ in _leaf_flavours(aux)] if aux else []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autodiff_compiler import check_grads
+from autodiff_compiler import check_grads, grad, value_and_grad
 
 BACKENDS = ("python", "c")
 FOUND = []
@@ -36,7 +36,51 @@ def views_that_trade_places(a):
     return (low * high).sum() + a[0] ** 2
 
 
+@found(np.array([[0.4, 1.2, -0.3], [-0.9, 0.2, 1.7], [0.1, 0.6, 1.1]]), order=2)
+def arm_that_returns_or_breaks(a):
+    s = 0.0
+    for i in range(3):
+        for j in range(3):
+            s += a[i, j] * a[j, i]
+            if a[i, j] > 1.0:
+                if a[i, 0] < -0.5 and j == 0:
+                    return a[i, 0] * s
+                break
+            a[i, j] *= s
+    return a.sum() ** 2
+
+
+@found(np.array([[0.4, 1.2, -0.3], [-0.9, 0.2, 1.7], [0.1, 0.6, 1.1]]))
+def arm_that_searches_and_goes_on(a):
+    s = 0.0
+    for i in range(3):
+        for j in range(3):
+            if a[i, j] > 0.3:
+                for k in range(j + 1):
+                    if a[i, k] < -0.5:
+                        return s * a[i, k]
+                    s += a[k, j] ** 2
+                continue
+            a[i, j] = s * a[i, j]
+        s *= a[i, 0]
+    return a.sum() * s
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("f", "args", "argnums", "order"), FOUND)
 def test_found(f, args, argnums, order, backend):
     check_grads(f, args, argnums, order=order, backends=(backend,))
+
+
+def always_raises(x, name):
+    if name == "known":
+        return x.sum()
+    raise ValueError(f"{name} is unknown")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("transform", (grad, value_and_grad))
+def test_what_always_raises_raises_its_own_exception(transform, backend):
+    with pytest.raises(ValueError, match="^other is unknown$"):
+        transform(always_raises, backend=backend)(np.ones(2), "other")
+    transform(always_raises, backend=backend)(np.ones(2), "known")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reversible_ir import Program
 
 from autodiff_compiler.ir.build import Rewriter
 from autodiff_compiler.ir.check import check
@@ -15,6 +14,8 @@ from autodiff_compiler.ops import TABLE
 from autodiff_compiler.transforms.promote import promote
 from autodiff_compiler.transforms.reverse import reverse
 from autodiff_compiler.transforms.simplify import simplify
+
+from tests.reversible_ir import Program
 
 EVERYTHING = [0, 1, 2]
 
@@ -67,7 +68,7 @@ def compare(function, gradient, args, seed, counts):
 
 def test_first_order():
     counts = {"kinks": 0, "compared": 0}
-    for seed in range(400):
+    for seed in range(200):
         function = Program(seed).function()
         check(function)
         simpler = promote(simplify(function))
@@ -81,7 +82,7 @@ def test_first_order():
 
 def test_second_order():
     counts = {"kinks": 0, "compared": 0}
-    for seed in range(60):
+    for seed in range(30):
         first = reverse(simplify(Program(seed, 2).function()), EVERYTHING, [0], [0])
         function = _SumOfSines().of(first)
         check(function)

@@ -183,7 +183,7 @@ def put(st: State, made: Object, picked: Gather, value: Value, passive: bool) ->
     value = _in_order(st, picked, value)
     base = st.version(made)
     if base.type.dtype in FLOATS and not passive and not _are_distinct(st, picked.arrays):
-        st.write(made, store_last(st, base, picked, value))
+        st.write(made, store_last(st, base, picked, apart(st, base, value)))
     else:
         _write(st, made, picked, value, store)
 

@@ -14,12 +14,14 @@ from ..ir.graph import Node, Value
 from ..ops.elementwise import not_, or_
 from .frames import HIDDEN, RESULT, RETURNED, Snapshot
 from .join import Joiner, Side
-from .scopes import Names
+from .scopes import NONE, Names
 from .values import Abstract, Num, Poison, Static
 
 if TYPE_CHECKING:
     from .tracer import Tracer
 
+#: A pseudo-name: this path has surely left the block, though it is open which way.
+LEFT = "<left>"
 #: Do we surely leave, surely stay, or does a run decide?
 Gone = Union[bool, Value]
 Arm = Callable[[], "Abstract | None"]
@@ -45,6 +47,8 @@ class _Way:
 
 def gone(st: Tracer) -> Gone:
     """Has this path left the block by break, continue or return?"""
+    if LEFT in st.frame.env:
+        return True
     flags = [st.frame.env.get(name) for name in exits(st)]
     found: Value | None = None
     for flag in flags:
@@ -63,11 +67,13 @@ def exits(st: Tracer) -> list[str]:
     return names
 
 
-def relevance(st: Tracer, state: Snapshot, live: Names | None) -> Callable[[str], bool]:
-    """Which names matter at the end of a path. `live` None: all of them."""
+def relevance(
+    st: Tracer, state: Snapshot, live: Names | None, left: bool = False
+) -> Callable[[str], bool]:
+    """Which names matter at the end of a path. `live` None: all of them. `left`: it goes nowhere on."""
     if _is(state, RETURNED) is True:
         return lambda name: name.startswith(HIDDEN)
-    wanted = live
+    wanted = NONE if left else live
     for loop in reversed(st.frame.loops):
         for flag, names in ((loop.broken, loop.live_broken), (loop.skipped, loop.live_skipped)):
             holds = _is(state, flag)
@@ -148,6 +154,7 @@ def continue_unless(st: Tracer, leaving: Gone, rest: Rest) -> None:
 
 def _leave(st: Tracer) -> _Way:
     leaving = gone(st)
+    st.frame.env.pop(LEFT, None)
     return _Way(st.b.suspend(), st.snapshot(), leaving, st.raised())
 
 
@@ -170,7 +177,7 @@ def _join(
     st: Tracer, pred: Value, before: Snapshot, ways: list[_Way], live: Names | None
 ) -> None:
     st.restore(before)
-    sides = tuple(Side(way.state, relevance(st, way.state, live)) for way in ways)
+    sides = tuple(Side(way.state, relevance(st, way.state, live, way.gone is True)) for way in ways)
     names = sorted({name for way in ways for name in way.state.env})
     joiner = Joiner(st, before, (sides[0], sides[1]))
     plan = joiner.plan(names)
@@ -192,6 +199,8 @@ def _join(
     for slot, result in zip(plan.slots, results):
         result.name = slot.name or result.name
     plan.enter(st, list(results))
+    if all(way.gone is True for way in ways):
+        st.frame.env[LEFT] = Static(True)
 
 
 def _take_over(st: Tracer, before: Snapshot, ways: list[_Way]) -> None:

@@ -36,6 +36,7 @@ class Traced:
     `result`: ("leaf", k, python), ("arg", path), ("capture", k), ("static", object),
     ("tuple" or "list", [...]), ("dict", keys, [...]).
     `mutated`: the numbers of the leaves that the function writes.
+    `raises`: every way through the function raises, so that it has no result.
     """
 
     function: Function
@@ -43,6 +44,7 @@ class Traced:
     captures: list[tuple[Source, Spec]]
     guards: list[Guard]
     mutated: tuple[int, ...]
+    raises: bool = False
 
 
 def trace(
@@ -177,7 +179,8 @@ class _Results:
 def _finish(st: Tracer, function: Any, result: Abstract | None, keep_writes: bool) -> Traced:
     results = _Results(st, keep_writes)
     # If every way raises, the check that says so stands in the graph already.
-    tree = ("static", None) if st.raised() or result is None else results.tree(result)
+    raises = st.raised() or result is None
+    tree = ("static", None) if result is None or raises else results.tree(result)
     mutated = tuple(sorted(st.mutated))
     values = list(results.values)
     if keep_writes:
@@ -189,6 +192,6 @@ def _finish(st: Tracer, function: Any, result: Abstract | None, keep_writes: boo
     st.b.splice(body)
     block = st.b.close(leaves, values)
     graph = Function(name if name.isidentifier() else "function", block, _span_of(getattr(function, "__func__", function)).filename)
-    return Traced(graph, tree, st.captures.found, st.captures.guards, mutated)
+    return Traced(graph, tree, st.captures.found, st.captures.guards, mutated, raises)
 
 

@@ -14,7 +14,7 @@ from ..ir.graph import Block, Value
 from ..ir.types import BOOL, I64, Array, Scalar
 from ..ops.elementwise import and_, eq, not_, or_
 from ..ops.shape import full, reshape
-from .branches import FORGOTTEN, Gone, Rest, branch, continue_unless, gone
+from .branches import FORGOTTEN, LEFT, Gone, Rest, branch, continue_unless, gone
 from .frames import HIDDEN, RESULT, RETURNED, LoopFrame, Snapshot
 from .join import Joiner, Plan, Side
 from .numbers import Kind, join_kinds, kind_of
@@ -274,6 +274,7 @@ def _trip(st: Tracer, loop: Loop) -> None:
     # Whoever catches an error on the way puts the stack of loops back.
     st.frame.loops.append(loop.frame)
     st.run(loop.node.body)
+    st.frame.env.pop(LEFT, None)
     st.frame.loops.pop()
 
 

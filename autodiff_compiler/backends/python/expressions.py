@@ -314,19 +314,8 @@ class Expressions:
         if name == "nonzero":
             return Text(f"np.nonzero({self.loose(node.operands[0])})[{node.results.index(value)}]")
         if name == "distinct":
-            return self._distinct(node)
-        if name == "distinct":
             return self._distinct(node.operands)
         raise TypeError(f"{name} is a statement")
-
-    def _distinct(self, node: Node) -> Text:
-        """Whether no index comes twice."""
-        keys = [self.loose(v) for v in node.operands]
-        if len(keys) == 1:
-            return Text(f"(np.unique({keys[0]}).size == np.size({keys[0]}))")
-        all_keys = ", ".join(keys)
-        rows = f"np.stack(np.broadcast_arrays({all_keys})).reshape({len(keys)}, -1)"
-        return Text(f"(np.unique({rows}, axis=1).shape[1] == np.broadcast({all_keys}).size)")
 
     def _distinct(self, arrays: tuple[Value, ...]) -> Text:
         texts = ", ".join(self.loose(a) for a in arrays)

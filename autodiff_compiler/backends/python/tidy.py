@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ir.build import Rewriter
-from ...ir.graph import Node, Value
+from ...ir.graph import Function, Node, Value, walk
 from ...ir.types import Array
 from ...ops.elementwise import cast, iadd, isub, mul
 from ...ops.shape import full
+from .program import consumed_values
 
 
 class Tidy(Rewriter):
@@ -18,6 +19,13 @@ class Tidy(Rewriter):
         super().__init__()
         self._sums: dict[Value, tuple[Value, int]] = {}
         self._filled: dict[Value, Value] = {}
+        self._own: set[Value] = set()
+
+    def run(self, function: Function) -> Function:
+        blocks = [b for node in walk(function.block) for b in node.blocks]
+        self._own = consumed_values(function.block)
+        self._own.update(v for block in (function.block, *blocks) for v in block.results)
+        return super().run(function)
 
     def simple(self, node: Node, operands: Sequence[Value]) -> None:
         if node.op in (iadd, isub) and operands[1] in self.b.constants:
@@ -25,7 +33,8 @@ class Tidy(Rewriter):
             return
         if node.op.kind == "elementwise" and node.op is not cast and len(operands) > 1:
             operands = self._unfilled(operands)
-            if node.op is mul and (other := self._times_one(operands)) is not None:
+            other = self._times_one(operands) if node.op is mul else None
+            if other is not None and self._may_be(node):
                 self.bind(node.results, [other])
                 return
         super().simple(node, operands)
@@ -55,3 +64,8 @@ class Tidy(Rewriter):
             if self.b.constants.get(one) == 1 and not isinstance(one.type, Array):
                 return other
         return None
+
+    def _may_be(self, node: Node) -> bool:
+        """May the product be one of its operands? Not if either is written, or handed on."""
+        arrays = [v for v in (node.result, *node.operands) if isinstance(v.type, Array)]
+        return self._own.isdisjoint(arrays)
