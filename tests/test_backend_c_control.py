@@ -15,7 +15,14 @@ from autodiff_compiler.ir.interpret import interpret
 from autodiff_compiler.ir.types import F64, I64, Array, Scalar
 from autodiff_compiler.ops import TABLE
 from tests.c_kernels import (
-    CC, CHECK_FAILED, INTERRUPTED, NO_MEMORY, KernelStopped, build, needs_compiler, same,
+    CC,
+    CHECK_FAILED,
+    INTERRUPTED,
+    NO_MEMORY,
+    KernelStopped,
+    build,
+    needs_compiler,
+    same,
 )  # fmt: skip
 from tests.random_ir import RandomFunction
 

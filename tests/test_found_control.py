@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autodiff_compiler import check_grads, grad, value_and_grad
+from autodiff_compiler import UnsupportedError, check_grads, compile, grad, value_and_grad
 
 BACKENDS = ("python", "c")
 FOUND = []
@@ -66,6 +66,27 @@ def arm_that_searches_and_goes_on(a):
     return a.sum() * s
 
 
+@found([np.array([0.4, 1.2]), np.array([-0.9, 0.2, 1.7])])
+def descent_on_a_list_of_arrays(parameters):
+    def loss(p):
+        return (p[0] ** 3).sum() * (p[1] ** 2).sum()
+
+    for _ in range(3):
+        slopes = grad(loss)(parameters)
+        parameters = [p - 0.01 * s for p, s in zip(parameters, slopes)]
+    return loss(parameters)
+
+
+@found({"a": np.array([0.4, 1.2]), "b": 1.5}, 4)
+def best_of_dicts(start, trips):
+    best = start
+    for _ in range(trips):
+        new = {"a": best["a"] * best["a"], "b": best["b"] + 0.3}
+        if new["a"].sum() > 1.0 or new["b"] < 2.0:
+            best = new
+    return best["a"].sum() * best["b"]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("f", "args", "argnums", "order"), FOUND)
 def test_found(f, args, argnums, order, backend):
@@ -84,3 +105,32 @@ def test_what_always_raises_raises_its_own_exception(transform, backend):
     with pytest.raises(ValueError, match="^other is unknown$"):
         transform(always_raises, backend=backend)(np.ones(2), "other")
     transform(always_raises, backend=backend)(np.ones(2), "known")
+
+
+def first_trip_writes(lists):
+    for _ in range(3):
+        lists[0] = lists[0] * 2.0
+        lists = [a * 0.5 for a in lists]
+    return lists[0].sum()
+
+
+def read_under_the_old_name(lists):
+    old = lists
+    for _ in range(3):
+        lists = [a * 0.5 for a in lists]
+        old[0][0] = lists[0][1]
+    return old[0].sum() + lists[0].sum()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("f", "line", "message"),
+    (
+        (first_trip_writes, 2, "belongs to the caller"),
+        (read_under_the_old_name, 3, "on one way and"),
+    ),
+)
+def test_a_list_that_is_known_elsewhere_is_refused(f, line, message, backend):
+    with pytest.raises(UnsupportedError, match=message) as refused:
+        compile(f, backend=backend)([np.ones(2), np.ones(3)])
+    assert refused.value.lineno == f.__code__.co_firstlineno + line

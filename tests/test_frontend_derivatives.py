@@ -122,7 +122,9 @@ def of_an_array(x):
 
 
 @pytest.mark.parametrize(
-    "f, arg", [(by_integer, 2), (writes_outside, X), (of_an_array, X)], ids=lambda v: getattr(v, "__name__", "")
+    "f, arg",
+    [(by_integer, 2), (writes_outside, X), (of_an_array, X)],
+    ids=lambda v: getattr(v, "__name__", ""),
 )
 def test_refused(f, arg):
     with pytest.raises(UnsupportedError) as caught:

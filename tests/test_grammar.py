@@ -87,15 +87,33 @@ NONLOCAL = "def g():\n    nonlocal n\n    n = 3\n    return n\nreturn g() + n"
 
 
 def classes(base):
-    return {c.__name__ for c in vars(ast).values() if isinstance(c, type) and issubclass(c, base) and c is not base}
+    return {
+        c.__name__
+        for c in vars(ast).values()
+        if isinstance(c, type) and issubclass(c, base) and c is not base
+    }
 
 
-OLD = {"Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice", "Suite", "AugLoad", "AugStore", "Param"}
+OLD = {
+    "Num",
+    "Str",
+    "Bytes",
+    "NameConstant",
+    "Ellipsis",
+    "Index",
+    "ExtSlice",
+    "Suite",
+    "AugLoad",
+    "AugStore",
+    "Param",
+}
 
 
 def program(body):
     """The body as a function with source; indented by nothing more than its file asks for."""
-    text = "import numpy as np\n\ndef f(x, n):\n" + "".join(f"    {line}\n" for line in body.split("\n"))
+    text = "import numpy as np\n\ndef f(x, n):\n" + "".join(
+        f"    {line}\n" for line in body.split("\n")
+    )
     name = f"<grammar {hash(text)}>"
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)
     space = {"__name__": "grammar"}

@@ -59,7 +59,11 @@ PYTHON = Language("python", _column(1), {op: 36 for op in "== != < <= > >=".spli
 C = Language(
     "c",
     _column(2),
-    {**{op: 60 for op in "== != < <= > >=".split()}, **{op: _UNARY for op in "| ^ &".split()}, "||": 55},
+    {
+        **{op: 60 for op in "== != < <= > >=".split()},
+        **{op: _UNARY for op in "| ^ &".split()},
+        "||": 55,
+    },
 )
 
 
@@ -98,7 +102,9 @@ def infix(op: str, left: Text, right: Text, language: Language) -> Text:
     return Text(f"{a} {op} {b}", language.levels[op])
 
 
-_TOKEN = re.compile(r"\{(\w+)\}|(\*\*|//|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%@|^&<>!~?:,()\[\]])|([\w.]+)|(\s+)")
+_TOKEN = re.compile(
+    r"\{(\w+)\}|(\*\*|//|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%@|^&<>!~?:,()\[\]])|([\w.]+)|(\s+)"
+)
 
 
 @cache
@@ -178,14 +184,16 @@ class Names:
     def __init__(self, language: Language, reserved: Iterable[str] = ()) -> None:
         self._language = language
         self._taken: set[str] = {*_RESERVED[language.name], *reserved}
+        self._numbers: dict[str, int] = {}
 
     def fresh(self, hint: str, otherwise: str = "t") -> str:
         """The hint itself if it is legal and free, else the like of it; `otherwise` if there is none."""
         base = self._legal(hint) or otherwise
-        name, k = base, 0
+        name, k = base, self._numbers.get(base, 0)
         while name in self._taken:
             k += 1
             name = f"{base}_{k}"
+        self._numbers[base] = k
         self._taken.add(name)
         return name
 

@@ -142,7 +142,9 @@ class Aliases:
         label = pair.root if isinstance(pair.root, str) and pair.root.isidentifier() else ""
         what = f"`{label}`" if label else "this"
         known = [(k, ref) for k, ref in enumerate(pair.refs) if ref is not None]
-        types = [self.yields.at_side(k, lambda r=ref: arrays.type_of(self.st, r)) for k, ref in known]
+        types = [
+            self.yields.at_side(k, lambda r=ref: arrays.type_of(self.st, r)) for k, ref in known
+        ]
         kinds = {(t.dtype, t.rank, ref.object.foreign) for t, (_, ref) in zip(types, known)}
         if len(kinds) > 1:
             return Lost(

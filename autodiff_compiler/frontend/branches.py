@@ -173,9 +173,7 @@ def _without_raising(
     return st.frame.env.pop(RESULT_OF_ARM, None)
 
 
-def _join(
-    st: Tracer, pred: Value, before: Snapshot, ways: list[_Way], live: Names | None
-) -> None:
+def _join(st: Tracer, pred: Value, before: Snapshot, ways: list[_Way], live: Names | None) -> None:
     st.restore(before)
     sides = tuple(Side(way.state, relevance(st, way.state, live, way.gone is True)) for way in ways)
     names = sorted({name for way in ways for name in way.state.env})
@@ -214,8 +212,6 @@ def _take_over(st: Tracer, before: Snapshot, ways: list[_Way]) -> None:
             st.heap[made] = entry
 
 
-
-
 def resolve_flags(st: Tracer, holds: bool) -> None:
     """Inside an arm that was entered because this path has left its block, or has not.
 
@@ -228,5 +224,3 @@ def resolve_flags(st: Tracer, holds: bool) -> None:
         st.frame.env[name] = Static(holds)
     if not holds and RETURNED in open_flags:
         st.frame.env.pop(RESULT, None)
-
-

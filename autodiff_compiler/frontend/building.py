@@ -38,12 +38,20 @@ class ScopedBuilder(Builder):
 
     def visible(self, value: Value) -> bool:
         """Is the value defined in a block that is open?"""
-        return self.is_open(self._home[value])
+        home = self._home.get(value)
+        return home is not None and self.is_open(home)
 
     def depth_of(self, value: Value) -> int:
         """How many blocks are open where the value is defined."""
         home = self._home[value]
         return next(k for k, block in enumerate(self._open, start=1) if block is home)
+
+    def truncate(self, length: int) -> None:
+        """Takes back the last nodes of the innermost block."""
+        for node in self.nodes[length:]:
+            for result in node.results:
+                del self._home[result]
+        del self.nodes[length:]
 
     def suspend(self) -> list[Node]:
         """Leaves the innermost block; `resume` takes it up again."""

@@ -130,17 +130,19 @@ def _call_library(st: Tracer, function: Any, args: Args, kwargs: Kwargs) -> Abst
 
 def with_known_integers(st: Tracer, args: Args, act: Any) -> Abstract:
     """Tries again with captured integers as compile-time ones, if the first attempt is refused."""
-    try:
+    if not any(captures.has_integer(st, x) for x in args):
         return act(args)
-    except UnsupportedError as error:
-        if any(captures.has_static(st, x) for x in args):
-            return act([captures.made_static(st, x) for x in args])
-        path = next((p for x in args if (p := captures.argument_path(st, x))), None)
-        if path is None or isinstance(error, captures.NeedsValue):
-            raise
-        asked = captures.NeedsValue(error.message, error.span, error.hint)
-        asked.path = path
-        raise asked from None
+    result, error = st.attempt(lambda: act(args))
+    if error is None:
+        return result
+    if any(captures.has_static(st, x) for x in args):
+        return act([captures.made_static(st, x) for x in args])
+    path = next((p for x in args if (p := captures.argument_path(st, x))), None)
+    if path is None or isinstance(error, captures.NeedsValue):
+        raise error
+    asked = captures.NeedsValue(error.message, error.span, error.hint)
+    asked.path = path
+    raise asked
 
 
 def _call_partial(
@@ -164,7 +166,9 @@ def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> 
         return containers.call_method(st, owner, bound.name, args, kwargs)
     if isinstance(owner, Static) and isinstance(owner.value, str):
         return _call_string(st, owner.value, bound.name, args)
-    if isinstance(owner, Static) and not isinstance(owner.value, (int, float, np.generic, np.ufunc)):
+    if isinstance(owner, Static) and not isinstance(
+        owner.value, (int, float, np.generic, np.ufunc)
+    ):
         return call(st, objects.method(st, bound), [owner, *args], kwargs)
     flavours.check_mixed(st, [owner, *args, *kwargs.values()], "call")
     return with_known_integers(
@@ -208,7 +212,12 @@ def inline_library(st: Tracer, function: FunctionType, args: Args) -> Abstract:
     """A function of the package: its lines are not the user's, and it changes with nothing."""
     found = find_source(function)
     frame = Frame(
-        function.__name__, scope_of(found.node), st.filename, function, node=found.node, library=True
+        function.__name__,
+        scope_of(found.node),
+        st.filename,
+        function,
+        node=found.node,
+        library=True,
     )
     frame.env.update(_bind(st, function.__name__, found.node.args, {}, args, {}))
     return _run(st, frame, found.node)
@@ -266,7 +275,8 @@ def function_defaults(st: Tracer, function: FunctionType, args: ast.arguments) -
     """Defaults are read where they stand, at every call; only those that are used are captured."""
     positional = [a.arg for a in (*args.posonlyargs, *args.args)]
     found: dict[str, Any] = dict(
-        zip(positional[::-1], (function.__defaults__ or ())[::-1]), **(function.__kwdefaults__ or {})
+        zip(positional[::-1], (function.__defaults__ or ())[::-1]),
+        **(function.__kwdefaults__ or {}),
     )
     return {name: _Default(function, name, value) for name, value in found.items()}  # type: ignore[misc]
 

@@ -94,7 +94,12 @@ def source_key(source: Source) -> Any:
 
 
 def enter(
-    st: Tracer, spec: Spec, name: str, path: tuple[Any, ...], source: Source | None, value: Any = None
+    st: Tracer,
+    spec: Spec,
+    name: str,
+    path: tuple[Any, ...],
+    source: Source | None,
+    value: Any = None,
 ) -> Abstract:
     """Makes the graph's parameters for a spec. `path` leads there from the arguments (or is empty);
     `source` and `value` are a capture's."""
@@ -118,7 +123,9 @@ def enter(
     return _container(st, spec, items, path)
 
 
-def _container(st: Tracer, spec: TreeSpec, items: list[Abstract], path: tuple[Any, ...]) -> Abstract:
+def _container(
+    st: Tracer, spec: TreeSpec, items: list[Abstract], path: tuple[Any, ...]
+) -> Abstract:
     if spec.kind == "tuple":
         made: Abstract = TupleVal(tuple(items))
     elif spec.kind == "list":
@@ -238,6 +245,13 @@ def made_static(st: Tracer, x: Abstract) -> Abstract:
     if isinstance(x, TupleVal):
         return TupleVal(tuple(made_static(st, item) for item in x.items))
     return x
+
+
+def has_integer(st: Tracer, x: Abstract) -> bool:
+    """Is there an integer inside `x` that could be had at compile time?"""
+    if isinstance(x, TupleVal):
+        return any(has_integer(st, item) for item in x.items)
+    return isinstance(x, Num) and x.value in st.captures.integers
 
 
 def has_static(st: Tracer, x: Abstract) -> bool:

@@ -129,7 +129,9 @@ def _isinstance(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
 def _type_of(st: Tracer, x: Abstract) -> type:
     if isinstance(x, Num):
         if x.mixed:
-            st.refuse("the type of this number depends on the way taken", "begin with NumPy's number")
+            st.refuse(
+                "the type of this number depends on the way taken", "begin with NumPy's number"
+            )
         if x.python:
             return {BOOL: bool, I64: int}.get(x.dtype, float)
         return arrays.operand(st, x).dtype.type

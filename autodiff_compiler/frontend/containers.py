@@ -66,9 +66,7 @@ def get_item(st: Tracer, base: Abstract, key: Any) -> Abstract:
     st.refuse("this cannot be indexed")
 
 
-def _from_items(
-    st: Tracer, items: tuple[Abstract, ...], key: Any, is_list: bool
-) -> Abstract:
+def _from_items(st: Tracer, items: tuple[Abstract, ...], key: Any, is_list: bool) -> Abstract:
     if isinstance(key, SliceVal):
         part = items[_known_slice(st, key)]
         return st.new_list(part) if is_list else TupleVal(part)
@@ -87,7 +85,9 @@ def _known_slice(st: Tracer, key: SliceVal) -> slice:
     for part in (key.lower, key.upper, key.step):
         k = None if part is None else _known_index(st, part)
         if part is not None and k is None:
-            needs_known(st, "the slice of a list or tuple must be known at compile time", "use an array")
+            needs_known(
+                st, "the slice of a list or tuple must be known at compile time", "use an array"
+            )
         bounds.append(k)
     if bounds[2] == 0:
         raise PythonRaises("slice step cannot be zero")
@@ -416,4 +416,3 @@ _DICT: dict[str, Method] = {
     "get": (1, 2, _get), "copy": (0, 0, _copy_dict), "update": (1, 1, _update),
     "pop": (1, 2, _pop_key),
 }  # fmt: skip
-

@@ -266,7 +266,9 @@ def _passed(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     """An argument that is not differentiated by. What is written into it is written into a copy."""
     if isinstance(x, ArrayRef):
         if x.object in inner.objects:
-            x.object.locked = x.object.locked or "is given twice to a function that is differentiated"
+            x.object.locked = (
+                x.object.locked or "is given twice to a function that is differentiated"
+            )
             inner.objects[x.object].locked = x.object.locked
         with st.b.at(st.b.depth - 1):
             actual = arrays.read(st, x)
@@ -443,5 +445,3 @@ def _consumed_by(node: Node) -> set[Value]:
     if node.op is COND:
         return _consumed(node.blocks[0]) | _consumed(node.blocks[1])
     return set() if node.op.consumes is None else {node.operands[node.op.consumes]}
-
-

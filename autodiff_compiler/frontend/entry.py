@@ -142,7 +142,9 @@ class _Results:
             return ("tuple", [self.tree(item) for item in x.items])
         if isinstance(x, (ListRef, DictRef)):
             return self.container(x)
-        st.refuse("this cannot be returned", "return numbers, arrays, tuples, lists and dicts of them")
+        st.refuse(
+            "this cannot be returned", "return numbers, arrays, tuples, lists and dicts of them"
+        )
 
     def leaf(self, x: Num) -> ResultTree:
         self.values.append(x.value)
@@ -157,7 +159,10 @@ class _Results:
             if path is not None and (made.leaf not in st.mutated or self.keep_writes):
                 return ("arg", path)
         if made.foreign:
-            st.refuse(f"returning an array of dtype {made.foreign} is not supported", "convert it: `.astype(np.int64)`")
+            st.refuse(
+                f"returning an array of dtype {made.foreign} is not supported",
+                "convert it: `.astype(np.int64)`",
+            )
         value = arrays.read(st, x)
         if value in self.values or value in st.captures.leaves:
             value = st.b.emit(copy, value)
@@ -172,7 +177,9 @@ class _Results:
         if isinstance(entry, dict):
             return ("dict", list(entry), [self.tree(v) for v in entry.values()])
         if isinstance(entry, Value):
-            st.refuse("returning a list that grew in a loop is not supported", "`return np.array(items)`")
+            st.refuse(
+                "returning a list that grew in a loop is not supported", "`return np.array(items)`"
+            )
         return ("list", [self.tree(item) for item in entry])
 
 
@@ -185,13 +192,18 @@ def _finish(st: Tracer, function: Any, result: Abstract | None, keep_writes: boo
     values = list(results.values)
     if keep_writes:
         by_leaf = {made.leaf: made for made in st.heap if made.leaf is not None}
-        values += [st.version(by_leaf[k]) for k in mutated]
+        for final in (st.version(by_leaf[k]) for k in mutated):
+            # An array is handed out once: as the caller's own, or as a result.
+            values = [st.b.emit(copy, v) if v is final else v for v in values]
+            values.append(final)
     name = getattr(function, "__name__", "function")
     leaves = st.captures.leaves
     body = st.b.suspend()
     st.b.splice(body)
     block = st.b.close(leaves, values)
-    graph = Function(name if name.isidentifier() else "function", block, _span_of(getattr(function, "__func__", function)).filename)
+    graph = Function(
+        name if name.isidentifier() else "function",
+        block,
+        _span_of(getattr(function, "__func__", function)).filename,
+    )
     return Traced(graph, tree, st.captures.found, st.captures.guards, mutated, raises)
-
-

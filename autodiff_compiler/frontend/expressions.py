@@ -284,7 +284,9 @@ def _is(st: Tracer, left: Abstract, right: Abstract) -> bool:
     if isinstance(left, Static) and isinstance(right, Static):
         plain = (type(None), bool, type(Ellipsis))
         numbers = (int, float, str, bytes, tuple, np.generic)
-        if all(isinstance(x.value, numbers) and not isinstance(x.value, plain) for x in (left, right)):
+        if all(
+            isinstance(x.value, numbers) and not isinstance(x.value, plain) for x in (left, right)
+        ):
             st.refuse("`is` between numbers or strings is not supported", "use `==`")
         return left.value is right.value
     if isinstance(left, Static) or isinstance(right, Static):
@@ -416,4 +418,3 @@ HANDLERS: dict[type, Handler] = {
     ast.ListComp: _comprehension,
     ast.GeneratorExp: _comprehension,
 }
-

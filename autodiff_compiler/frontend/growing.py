@@ -31,7 +31,9 @@ def widen_element(a: Element, b: Element) -> Element | Lost:
     if isinstance(a.type, Scalar) != isinstance(b.type, Scalar):
         return Lost("a list that grows holds both numbers and arrays", hint)
     if isinstance(a.type, Scalar):
-        kind = join_kinds(Kind(a.type.dtype, a.python, a.mixed), Kind(b.type.dtype, b.python, b.mixed))
+        kind = join_kinds(
+            Kind(a.type.dtype, a.python, a.mixed), Kind(b.type.dtype, b.python, b.mixed)
+        )
         if kind is None:
             return Lost("a list that grows holds numbers of different dtypes", hint)
         return Element(Scalar(kind.dtype), kind.python, kind.mixed)
@@ -162,5 +164,3 @@ def stack_of(st: State, items: tuple[Abstract, ...]) -> tuple[Value, Element] | 
             item.object.locked = item.object.locked or LOCKED_ELEMENT
         value = st.b.emit(stacks.push, value, element_value(st, item, joined))
     return value, joined
-
-

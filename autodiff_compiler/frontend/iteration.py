@@ -53,7 +53,9 @@ def sequence(st: Tracer, x: Abstract) -> Sequence:
     if isinstance(x, ListRef):
         entry = st.heap[x.object]
         if isinstance(entry, Value):
-            return Sequence(growing.length(st, x.object), lambda i: growing.peek(st, x.object, _value(st, i)))
+            return Sequence(
+                growing.length(st, x.object), lambda i: growing.peek(st, x.object, _value(st, i))
+            )
         if isinstance(entry, Poison):
             st.refuse(entry.reason, entry.hint)
         assert isinstance(entry, tuple)
@@ -104,7 +106,9 @@ def _of_zip(st: Tracer, x: ZipVal) -> Sequence:
     for n in lengths:
         if not isinstance(n, int):
             length = known.calculate(st, ew.minimum, length, n)
-    return Sequence(length, lambda i: TupleVal(tuple(p.item(i) for p in parts)), any(p.apart for p in parts))
+    return Sequence(
+        length, lambda i: TupleVal(tuple(p.item(i) for p in parts)), any(p.apart for p in parts)
+    )
 
 
 def _reversed(st: Tracer, inner: Sequence) -> Sequence:
@@ -188,5 +192,7 @@ def known_items(st: Tracer, x: Abstract, what: str) -> list[Abstract]:
     """The items of something whose length is known."""
     found = sequence(st, x)
     if not isinstance(found.length, int):
-        needs_known(st, f"{what} needs a length that is known at compile time", "write the items out")
+        needs_known(
+            st, f"{what} needs a length that is known at compile time", "write the items out"
+        )
     return [found.item(k) for k in range(found.length)]

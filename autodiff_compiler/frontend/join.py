@@ -232,7 +232,8 @@ class Joiner:
 
     def parts(self, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
         """The pairs of items of two containers of one structure, or None."""
-        p, q = self.contents(0, x), self.contents(1, y)
+        both = x is not DEAD and y is not DEAD
+        p, q = self.contents(0, x, both), self.contents(1, y, both)
         if p is None and q is None:
             return None
         p, q = _fill(p, q, x), _fill(q, p, y)
@@ -240,7 +241,7 @@ class Joiner:
             return None
         return list(zip(p[1], q[1], strict=True))
 
-    def contents(self, side: int, x: Any) -> tuple[Any, list[Any]] | None:
+    def contents(self, side: int, x: Any, both: bool) -> tuple[Any, list[Any]] | None:
         """(what structure it is, its items) of a container of known structure."""
         if isinstance(x, tuple):
             return ("entry", len(x)), list(x)
@@ -252,7 +253,7 @@ class Joiner:
             return ("range",), [x.start, x.stop, x.step]
         if isinstance(x, BoundMethod):
             return ("method", x.name), [x.self]
-        if isinstance(x, (ListRef, DictRef)) and self.is_own(side, x.object):
+        if isinstance(x, (ListRef, DictRef)) and self.is_own(side, x.object, both):
             entry = self.sides[side].state.heap[x.object]
             if isinstance(entry, tuple):
                 return ("list", len(entry)), list(entry)
@@ -292,9 +293,13 @@ class Joiner:
         contiguous = pair.linear and all(o.contiguous for o in present)
         self.groups.append(Group(slot, pair.linear, name, contiguous, present[0].foreign))
 
-    def is_own(self, side: int, made: Object) -> bool:
-        """Is this a list or dict that was made on this way, and is known under one name only?"""
-        return made not in self.before.heap and self.sides[side].references[made] == 1
+    def is_own(self, side: int, made: Object, both: bool) -> bool:
+        """Is this a list or dict that only one name knows, on this way only?
+
+        It was made on this way, or else both ways matter and the other has dropped it.
+        """
+        dropped = both and self.sides[1 - side].references[made] == 0
+        return self.sides[side].references[made] == 1 and (made not in self.before.heap or dropped)
 
     # -- slots of the heap ------------------------------------------------------------------------
 
@@ -304,7 +309,11 @@ class Joiner:
         self.root = made
         dims = self.st.b.dims[first]
         emits = [
-            self.yields.whole(k, v) if isinstance(v, Value) else self.yields.dummy(first.type.dtype, dims)
+            (
+                self.yields.whole(k, v)
+                if isinstance(v, Value)
+                else self.yields.dummy(first.type.dtype, dims)
+            )
             for k, v in enumerate(values)
         ]
         return self.slot(("heap", made), first.type, made.name, (emits[0], emits[1]), dims)
@@ -316,8 +325,12 @@ class Joiner:
             return Lost(found.reason, found.hint)
         if isinstance(x, dict) and isinstance(y, dict):
             if tuple(x) != tuple(y):
-                return Lost("the keys of this dict depend on the way taken", "give it all its keys first")
-            return DictItems(tuple(x), tuple(self.join(p, q) for p, q in zip(x.values(), y.values())))
+                return Lost(
+                    "the keys of this dict depend on the way taken", "give it all its keys first"
+                )
+            return DictItems(
+                tuple(x), tuple(self.join(p, q) for p, q in zip(x.values(), y.values()))
+            )
         if isinstance(x, tuple) and isinstance(y, tuple) and len(x) == len(y):
             return Items("entry", tuple(self.join(p, q) for p, q in zip(x, y)))
         return self.growing(made, x, made, y)
@@ -333,7 +346,9 @@ class Joiner:
                 return found
             elements += found
         if not elements:
-            return Lost("nothing is known of the elements of this list", "append a number or an array")
+            return Lost(
+                "nothing is known of the elements of this list", "append a number or an array"
+            )
         element = elements[0]
         for other in elements[1:]:
             joined = widen_element(element, other)
@@ -425,9 +440,9 @@ class Joiner:
             return Method(items[0], known.name)
         if isinstance(known, DictRef):
             k = 1 if x is DEAD else 0
-            return DictItems(tuple(self.sides[k].state.heap[known.object]), items)
+            return DictItems(tuple(self.sides[k].state.heap[known.object]), items, _locked(x, y))
         kind = {TupleVal: "tuple", RangeVal: "range", ListRef: "list"}[type(known)]
-        return Items(kind, items)
+        return Items(kind, items, _locked(x, y))
 
     def join_numbers(self, x: Any, y: Any) -> Template:
         a, b = kind_of(x), kind_of(y)
@@ -525,7 +540,11 @@ class Joiner:
             return v
         known = [self.st.b.constants.get(x) for x in (v, w)]
         if known[0] is not None and known[0] == known[1]:
-            return v if self.st.b.visible(v) else w if self.st.b.visible(w) else self.st.b.const(known[0])
+            return (
+                v
+                if self.st.b.visible(v)
+                else w if self.st.b.visible(w) else self.st.b.const(known[0])
+            )
         emit = (lambda: self.index_value(v), lambda: self.index_value(w))
         return self.slot(("index",), Scalar(I64), "", emit)
 
@@ -560,6 +579,12 @@ def _ref(x: Any) -> ArrayRef | None:
 
 def _fill(mine: Any, other: Any, x: Any) -> Any:
     return (other[0], [DEAD] * len(other[1])) if mine is None and x is DEAD else mine
+
+
+def _locked(x: Any, y: Any) -> str:
+    """Why a list or dict cannot be changed that is the one or the other."""
+    found = (v.object.locked for v in (x, y) if isinstance(v, (ListRef, DictRef)))
+    return next(filter(None, found), "")
 
 
 def _flavour(kind: Kind) -> str:

@@ -86,7 +86,11 @@ class _Rounds:
     def first_plan(self) -> Plan:
         """A guess: names that a trip reads and binds again are carried."""
         tail = Snapshot(
-            dict(self.entry.env), dict(self.entry.heap), self.entry.locks, self.entry.elements, set()
+            dict(self.entry.env),
+            dict(self.entry.heap),
+            self.entry.locks,
+            self.entry.elements,
+            set(),
         )
         for name in sorted(self.loop.assigned & self.loop.needed):
             kind = kind_of(self.entry.env.get(name, Unset()))
@@ -114,7 +118,9 @@ class _Rounds:
         joiner = Joiner(st, self.entry, sides, previous, in_loop=True)
         plan = joiner.plan(names)
         plan.locks |= {
-            made for made in self.entry.heap if tail.locks.get(made) and not self.entry.locks.get(made)
+            made
+            for made in self.entry.heap
+            if tail.locks.get(made) and not self.entry.locks.get(made)
         }
         assert st.frame.env is held
         return plan
@@ -217,9 +223,7 @@ class _Rounds:
         st, name = self.st, slot.root
         if not isinstance(name, str):
             return None
-        returned, broken, now = (
-            tail.env.get(n) for n in (RETURNED, self.loop.frame.broken, name)
-        )
+        returned, broken, now = (tail.env.get(n) for n in (RETURNED, self.loop.frame.broken, name))
         found: list[Value] = []
         if isinstance(returned, Num):
             found.append(st.b.emit(not_, returned.value) if name == RESULT else returned.value)
@@ -448,8 +452,10 @@ def _test_block(st: Tracer, loop: Loop, rounds: _Rounds) -> tuple[Block, Any] | 
         result: Any = test()
     else:
         result = st.both(st.b.emit(not_, stopped), test)
-    changed = st.raised() or st.mutated != mutated or any(
-        st.heap.get(made) is not entry for made, entry in heap.items()
+    changed = (
+        st.raised()
+        or st.mutated != mutated
+        or any(st.heap.get(made) is not entry for made, entry in heap.items())
     )
     if changed:
         st.b.discard()

@@ -87,7 +87,8 @@ class Yields:
         def make() -> Value:
             b = self.st.b
             sizes = [
-                b.const(d) if isinstance(d, int) else d if b.visible(d) else b.const(0) for d in dims
+                b.const(d) if isinstance(d, int) else d if b.visible(d) else b.const(0)
+                for d in dims
             ]
             ones = tuple(isinstance(d, int) for d in dims)
             return b.emit(full, b.const(0, dtype), *sizes, ones=ones)

@@ -183,6 +183,4 @@ def _same_but_for_asserts(ours: CodeType, theirs: CodeType) -> bool:
 
 def _plain(code: CodeType) -> list[str]:
     """The constants that are no code, as text that tells 1 from 1.0 and 0.0 from -0.0."""
-    return [
-        f"{type(c).__name__} {c!r}" for c in code.co_consts if not isinstance(c, CodeType)
-    ]
+    return [f"{type(c).__name__} {c!r}" for c in code.co_consts if not isinstance(c, CodeType)]

@@ -21,6 +21,7 @@ from . import (
 )  # fmt: skip
 from .branches import Rest, branch, continue_unless, gone
 from .frames import RESULT, RETURNED
+from .items import NeedsKnown
 from .scopes import NONE
 from .values import (
     Abstract,
@@ -63,7 +64,10 @@ def _execute(st: Tracer, node: ast.stmt, rest: Rest) -> bool:
         return _if(st, node, rest)
     handler = HANDLERS.get(type(node))
     if handler is None:
-        st.refuse(f"{_WORDS.get(type(node), type(node).__name__)} is not supported", _HINTS.get(type(node), ""))
+        st.refuse(
+            f"{_WORDS.get(type(node), type(node).__name__)} is not supported",
+            _HINTS.get(type(node), ""),
+        )
     handler(st, node)
     return False
 
@@ -234,9 +238,7 @@ def _aug_assign(st: Tracer, node: ast.AugAssign) -> None:
         st.refuse("assigning to an attribute is not supported", "keep the value in a name")
 
 
-def _augment_array(
-    st: Tracer, symbol: str, base: ArrayRef, key: Any, node: ast.AugAssign
-) -> None:
+def _augment_array(st: Tracer, symbol: str, base: ArrayRef, key: Any, node: ast.AugAssign) -> None:
     """`a[key] op= value`: the key is worked out once, and read before the value is."""
     where = indexing.place(st, base, key)
     current = indexing.fetch(st, where)
@@ -247,7 +249,11 @@ def _augment_array(
 
 def _augmented(st: Tracer, symbol: str, current: Abstract, value: Abstract) -> Abstract:
     """What the target is bound to after `current symbol= value`."""
-    if isinstance(current, ArrayRef) and arrays.type_of(st, current).rank == 0 and not _writable(current):
+    if (
+        isinstance(current, ArrayRef)
+        and arrays.type_of(st, current).rank == 0
+        and not _writable(current)
+    ):
         return flavours.binary(st, symbol, current, value)
     if isinstance(current, ArrayRef):
         flavours.check_mixed(st, [current, value], symbol)
@@ -300,7 +306,9 @@ def _scope_statement(st: Tracer, node: ast.Global | ast.Nonlocal) -> None:
     written = [n for n in node.names if n in st.frame.scope.locals]
     if written:
         word = "global" if isinstance(node, ast.Global) else "nonlocal"
-        st.refuse(f"`{word} {written[0]}` is assigned to, which is not supported", "return the value")
+        st.refuse(
+            f"`{word} {written[0]}` is assigned to, which is not supported", "return the value"
+        )
 
 
 # --- loops -------------------------------------------------------------------------------------------
@@ -352,10 +360,12 @@ def _counted_or_unrolled(
     st: Tracer, loop: loops.Loop, bounds: Any, items: Sequence[Abstract]
 ) -> None:
     """Few trips whose counter must be known at compile time are traced one by one."""
-    error = st.attempt(lambda: loops.counted(st, loop, bounds))
+    _, error = st.attempt(lambda: loops.counted(st, loop, bounds))
     if error is None:
         return
-    second = st.attempt(lambda: _unroll(st, loop, items))
+    if not (isinstance(error, NeedsKnown) or "known at compile time" in error.message):
+        raise error
+    _, second = st.attempt(lambda: _unroll(st, loop, items))
     if second is not None:
         raise error
 
@@ -371,7 +381,7 @@ def _over_sequence(st: Tracer, loop: loops.Loop, iterable: Abstract) -> None:
     assert isinstance(loop.node, ast.For)
     target = loop.node.target
     if source.apart and isinstance(source.length, int):
-        _unroll_items(st, loop, source)
+        _unroll_items(st, loop, iterable, source.length)
         return
     grown = _growing_lists(st, iterable)
 
@@ -394,14 +404,24 @@ def _over_sequence(st: Tracer, loop: loops.Loop, iterable: Abstract) -> None:
             st.refuse("a list must not change while it is walked over", "walk over a copy of it")
 
 
-def _unroll_items(st: Tracer, loop: loops.Loop, source: iteration.Sequence) -> None:
-    assert isinstance(loop.node, ast.For) and isinstance(source.length, int)
+def _unroll_items(st: Tracer, loop: loops.Loop, iterable: Abstract, length: int) -> None:
+    """The body once per item. A list is read item by item, as the body has left it."""
+    assert isinstance(loop.node, ast.For)
     target = loop.node.target
 
-    def bind(k: int) -> Callable[[], None]:
-        return lambda: assign(st, target, names.checked(st, source.item(k), "this item"))
+    def items() -> iteration.Sequence:
+        source = iteration.sequence(st, iterable)
+        if source.length != length:
+            st.refuse("a list must not grow or shrink while it is walked over", "walk over a copy")
+        return source
 
-    loops.unrolled(st, loop, [bind(k) for k in range(source.length)])
+    def bind(k: int) -> Callable[[], None]:
+        return lambda: assign(st, target, names.checked(st, items().item(k), "this item"))
+
+    loops.unrolled(st, loop, [bind(k) for k in range(length)])
+    st.at(loop.node)
+    if not st.raised():
+        items()
 
 
 def _growing_lists(st: Tracer, iterable: Abstract) -> dict[Any, Any]:

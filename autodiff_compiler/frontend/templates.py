@@ -105,16 +105,18 @@ class PathTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """`kind`: "tuple", "range" or "list" (a new list of known length)."""
+    """`kind`: "tuple", "range" or "list" (a new list of known length; `locked`: why it stays as it is)."""
 
     kind: str
     items: tuple[Template, ...]
+    locked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DictItems:
     keys: tuple[Hashable, ...]
     items: tuple[Template, ...]
+    locked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +212,9 @@ def equal(a: Template, b: Template) -> bool:
     if isinstance(a, View):
         return a.object is b.object and a.path == b.path
     if isinstance(a, Items):
-        return a.kind == b.kind and _all_equal(a.items, b.items)
+        return a.kind == b.kind and a.locked == b.locked and _all_equal(a.items, b.items)
     if isinstance(a, DictItems):
-        return a.keys == b.keys and _all_equal(a.items, b.items)
+        return a.keys == b.keys and a.locked == b.locked and _all_equal(a.items, b.items)
     if isinstance(a, Maybe):
         return a.flag == b.flag and equal(a.value, b.value)
     if isinstance(a, Method):
@@ -249,7 +251,9 @@ class Builder:
             return self.items(t)
         if isinstance(t, DictItems):
             entry = {k: self.build(v) for k, v in zip(t.keys, t.items)}
-            return DictRef(self.st.new_list(entry).object)
+            made = self.st.new_list(entry)
+            made.object.locked = t.locked
+            return DictRef(made.object)
         if isinstance(t, Growing):
             made = self.st.new_list(self.values[t.slot])
             self.st.elements[made.object] = t.element
@@ -263,7 +267,9 @@ class Builder:
     def items(self, t: Items) -> Abstract:
         items = tuple(map(self.build, t.items))
         if t.kind == "list":
-            return self.st.new_list(items)
+            made = self.st.new_list(items)
+            made.object.locked = t.locked
+            return made
         return TupleVal(items) if t.kind == "tuple" else RangeVal(*items)
 
     def entry(self, t: Template, made: Object) -> Any:

@@ -20,7 +20,6 @@ from . import calls, captures, expressions, statements
 from .building import ScopedBuilder
 from .captures import CALLERS
 from .frames import Frame, PythonRaises, Snapshot
-from .items import NeedsKnown
 from .numbers import number_value
 from .state import State
 from .values import Abstract, Object, Static, Unset
@@ -139,38 +138,38 @@ class Tracer(State):
 
     def guarded(self, act: Callable[[], Any]) -> Any:
         """Runs a part of the trace; if Python raises there, this path ends."""
-        depth, frames, steps = self.b.depth, len(self.frames), len(self._steps)
-        loops = len(self.frame.loops)
+        mark = self._mark()
         try:
             return act()
         except PythonRaises as error:
-            while self.b.depth > depth:
-                self.b.discard()
-            while len(self.frames) > frames:
-                self.leave()
-            del self._steps[steps:], self.frame.loops[loops:]
+            self._unwind(mark)
             self.raise_here(error.reason)
             return None
 
-    def attempt(self, act: Callable[[], None]) -> UnsupportedError | None:
-        """Tries something; if it needs what is not known at compile time, all is as before."""
-        before, span = self.snapshot(), self.b.span
-        depth, frames, steps = self.b.depth, len(self.frames), len(self._steps)
-        loops = len(self.frame.loops)
+    def attempt(self, act: Callable[[], Any]) -> tuple[Any, UnsupportedError | None]:
+        """Tries something. If it is refused, all is as before, and the refusal is given."""
+        before, span, mark = self.snapshot(), self.b.span, self._mark()
+        length = len(self.b.nodes)
         try:
-            act()
+            return act(), None
         except UnsupportedError as error:
-            if not (isinstance(error, NeedsKnown) or "known at compile time" in error.message):
-                raise
-            while self.b.depth > depth:
-                self.b.discard()
-            while len(self.frames) > frames:
-                self.leave()
-            del self._steps[steps:], self.frame.loops[loops:]
+            self._unwind(mark)
+            self.b.truncate(length)
             self.restore(before)
             self.b.span = span
-            return error
-        return None
+            return None, error
+
+    def _mark(self) -> tuple[int, int, int, int]:
+        return self.b.depth, len(self.frames), len(self._steps), len(self.frame.loops)
+
+    def _unwind(self, mark: tuple[int, int, int, int]) -> None:
+        """Leaves the blocks, calls and loops that were entered since."""
+        depth, frames, steps, loops = mark
+        while self.b.depth > depth:
+            self.b.discard()
+        while len(self.frames) > frames:
+            self.leave()
+        del self._steps[steps:], self.frame.loops[loops:]
 
     def raised(self) -> bool:
         return RAISED in self.frame.env
@@ -192,7 +191,10 @@ class Tracer(State):
         return expressions.both(self, pred, test)
 
     def call_function(
-        self, callee: Abstract, args: Sequence[Abstract], kwargs: Mapping[str, Abstract] | None = None
+        self,
+        callee: Abstract,
+        args: Sequence[Abstract],
+        kwargs: Mapping[str, Abstract] | None = None,
     ) -> Abstract:
         return calls.call(self, callee, list(args), dict(kwargs or {}))
 
@@ -212,5 +214,3 @@ class Tracer(State):
         up = self.b.emit(and_, self.b.emit(gt, step, zero), self.b.emit(lt, start, stop))
         down = self.b.emit(and_, self.b.emit(lt, step, zero), self.b.emit(gt, start, stop))
         return self.b.emit(or_, up, down)
-
-

@@ -212,9 +212,9 @@ class DerivativeVal:
 class PartialVal:
     """`functools.partial(function, *args, **kwargs)`."""
 
-    function: "Abstract"
-    args: tuple["Abstract", ...]
-    kwargs: dict[str, "Abstract"]
+    function: Abstract
+    args: tuple[Abstract, ...]
+    kwargs: dict[str, Abstract]
 
 
 Abstract = Union[

@@ -65,9 +65,7 @@ def contents(entry: Any) -> Iterator[Abstract]:
         yield from entry.values()
 
 
-def references(
-    st: Tracer, state: Snapshot, relevant: Callable[[str], bool]
-) -> Counter[Object]:
+def references(st: Tracer, state: Snapshot, relevant: Callable[[str], bool]) -> Counter[Object]:
     """How often each array, list or dict is referred to by what may be read from here on."""
     counts: Counter[Object] = Counter()
     frames: set[int] = {id(st.frame)}
@@ -130,14 +128,22 @@ def operands_of(x: Any) -> list[Value]:
 def describe(st: Tracer, x: Any) -> str:
     """What a value is, in a message's words."""
     if isinstance(x, Static):
-        return "None" if x.value is None else f"`{getattr(x.value, '__name__', None) or repr(x.value)}`"
+        return (
+            "None"
+            if x.value is None
+            else f"`{getattr(x.value, '__name__', None) or repr(x.value)}`"
+        )
     if isinstance(x, Num):
         return {"f64": "a float", "f32": "a float", "bool": "a bool"}.get(x.dtype, "an int")
     if isinstance(x, (ArrayRef, ListRef)):
         entry = st.heap.get(x.object)
         if isinstance(entry, Value) and isinstance(entry.type, Array):
             return f"an array of {entry.type}"
-        return "a growing list" if isinstance(entry, Value) and isinstance(entry.type, Stack) else "a list"
+        return (
+            "a growing list"
+            if isinstance(entry, Value) and isinstance(entry.type, Stack)
+            else "a list"
+        )
     if isinstance(x, TupleVal):
         return f"a tuple of {len(x.items)}"
     words = {

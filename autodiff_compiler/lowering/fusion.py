@@ -83,6 +83,7 @@ class Fusion:
         # An inlined value's root is the value or node that its text ends up in; sizes are by root.
         self._root: dict[Value, Node] = {}
         self._size: dict[Node, int] = {}
+        self._eaten: dict[Node, set[Value]] = {}
         self._stretched: set[Value] = set()
         self._pointers: set[Value] = set()
         needed: set[Value] = set(shaped.sizes)
@@ -187,12 +188,17 @@ class Fusion:
             between = block.nodes[k]
             if between not in self.live:
                 continue
-            if not read.isdisjoint(consumed_by(between)):
+            if not read.isdisjoint(self._consumed(between)):
                 return True
             # A loop or a branch may also take over the buffer of what it is handed.
             if between.blocks and not read.isdisjoint(self._handed(between)):
                 return True
         return False
+
+    def _consumed(self, node: Node) -> set[Value]:
+        if node not in self._eaten:
+            self._eaten[node] = consumed_by(node)
+        return self._eaten[node]
 
     @staticmethod
     def _handed(node: Node) -> set[Value]:
@@ -302,4 +308,3 @@ class Fusion:
 
     def _known(self, v: Value) -> tuple[KnownDim, ...]:
         return self._dims.get(v, ())
-

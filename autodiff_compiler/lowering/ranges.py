@@ -106,7 +106,9 @@ class Ranges:
             below = self._bounds(x[1], -1) if name == "index" else {}
             if self.low(x[0]) >= 0:
                 self._shifted[results[0]] = (x[0], 0)
-                self._know(results[0], self.low(x[0]), self.high(x[0]), self._bounds(x[0], 0) | below)
+                self._know(
+                    results[0], self.low(x[0]), self.high(x[0]), self._bounds(x[0], 0) | below
+                )
             elif name == "index":
                 self._know(results[0], 0, self.high(x[1]) - 1, below)
         elif name in ("pyint", "stop_gradient"):

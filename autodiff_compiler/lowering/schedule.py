@@ -47,10 +47,12 @@ def _readers(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
 def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) -> int:
     """Moves the only readers of loads from what `nodes[at]` consumes in front of it; says how many."""
     base = nodes[at].operands[0]
+    loads = [n for n in readers.get(base, ()) if n.op.name == "load" and n.operands[0] is base]
+    if not loads:
+        return 0
     later = {r for n in nodes[at:] for r in n.results}
     constants = {n.result: n for n in nodes[at:] if n.op is CONST}
     moved = 0
-    loads = [n for n in nodes[:at] if n.op.name == "load" and n.operands[0] is base]
     for load in loads:
         v = load.result
         if not isinstance(v.type, Array) or len(readers.get(v, ())) != 1:

@@ -13,9 +13,8 @@ its body; the buffers of one *ring* (slots that exchange buffers, and their spar
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..ir.build import KnownDim
 from ..ir.graph import (
     COND,
     FOR,
@@ -31,74 +30,13 @@ from ..ir.graph import (
     slot_yields,
 )  # fmt: skip
 from ..ir.types import Array, Scalar, Stack, Type
+from .buffers import BranchPlan, Buffer, Copy, LoopPlan, Slot
 from .fusion import Fusion, consumed_in
+from .rings import born_directly
+from .rings import rings as find_rings
 from .shapes import Shaped
 
-__all__ = ["Buffer", "Slot", "LoopPlan", "BranchPlan", "Copy", "Storage"]
-
-
-@dataclass(eq=False, slots=True)
-class Buffer:
-    """A pointer variable. `level`: in which loop body its memory is allocated (see above)."""
-
-    type: Type
-    dims: tuple[KnownDim, ...]
-    level: int
-    name: str = ""
-    #: The function's parameter or result whose memory this is, if any.
-    param: int | None = None
-    output: int | None = None
-    #: It takes part in an exchange of pointers, so that its variable is not always the same memory.
-    swapped: bool = False
-    #: Its memory may be that of another buffer (it only ever is read then).
-    alias: bool = False
-    written: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Copy:
-    """Contents of `value` into `to`. `steal`: a stack whose contents may be taken instead."""
-
-    to: Buffer
-    value: Value
-    steal: bool = False
-    #: Through a temporary, because another copy may write what this one reads.
-    careful: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Slot:
-    """One array or stack slot. `init`: "same" (the initial value's variable), "point" or "copy"."""
-
-    buffer: Buffer
-    init: str
-    owned: bool
-    ring: int = -1
-
-
-@dataclass(eq=False, slots=True)
-class LoopPlan:
-    slots: dict[int, Slot] = field(default_factory=dict)
-    #: Allocated before the loop (those that inner loops need included).
-    allocate: list[Buffer] = field(default_factory=list)
-    copies: list[Copy] = field(default_factory=list)
-    #: At the end of a trip, all at once: variable <- old variable.
-    moves: list[tuple[Buffer, Buffer]] = field(default_factory=list)
-    #: The body allocates memory that each trip gives back.
-    releases: bool = False
-    #: Scalar slots that continue the variable of their initial value.
-    continued: set[int] = field(default_factory=set)
-
-
-@dataclass(eq=False, slots=True)
-class BranchPlan:
-    """Per branch: copies, then moves. `declare`: variables that the branches set."""
-
-    declare: list[Buffer] = field(default_factory=list)
-    copies: tuple[list[Copy], list[Copy]] = field(default_factory=lambda: ([], []))
-    moves: tuple[list[tuple[Buffer, Buffer]], ...] = field(default_factory=lambda: ([], []))
-    #: Scalar results that continue a variable: result number -> (branch, value in that branch).
-    continued: dict[int, Value] = field(default_factory=dict)
+__all__ = ["Storage"]
 
 
 @dataclass(slots=True)
@@ -281,7 +219,7 @@ class Storage:
         init, params, yields = carried_init(node), slot_params(node), slot_yields(node)
         inside = set().union(*(free_values(b) for b in node.blocks))
         memory = [k for k, p in enumerate(params) if _is_memory(p.type)]
-        rings = _rings(body, params, yields, memory)
+        rings = find_rings(body, params, yields, memory)
         written = self._written_slots(body, params, yields, rings)
         for k, i in enumerate(init):
             if k not in memory and self._continues(i, node, inside):
@@ -344,7 +282,9 @@ class Storage:
             for k in members
             if init.count(init[k]) == 1 and init[k] not in inside and self._movable(init[k])
         }
-        levels = {self.where[init[k]].level for k in members} if len(movable) == len(members) else set()
+        levels = (
+            {self.where[init[k]].level for k in members} if len(movable) == len(members) else set()
+        )
         level = levels.pop() if len(levels) == 1 else self._level
         for k in members:
             if k in movable and self.where[init[k]].level == level:
@@ -373,7 +313,7 @@ class Storage:
         spares: list[tuple[Buffer, int]] = []
         for k in memory:
             slot = plan.slots[k]
-            born = _born_directly(body, yields[k]) if isinstance(params[k].type, Array) else None
+            born = born_directly(body, yields[k]) if isinstance(params[k].type, Array) else None
             if born is None or not slot.owned or born in self._destination:
                 continue
             if born in self._fusion.inlined:
@@ -439,7 +379,9 @@ class Storage:
             careful = self.where[v] in held_by_slots or self.where[v].alias
             plan.copies.append(Copy(goes_on[k], v, steal=taken, careful=careful))
         plan.moves += [
-            (plan.slots[k].buffer, goes_on[k]) for k in members if plan.slots[k].buffer is not goes_on[k]
+            (plan.slots[k].buffer, goes_on[k])
+            for k in members
+            if plan.slots[k].buffer is not goes_on[k]
         ]
         kept = [s for s in spares if s not in goes_on.values()]
         left = [h for h in free if h not in kept and h not in goes_on.values()]
@@ -573,61 +515,3 @@ class Storage:
                 if sum(y is v for b in node.blocks for y in b.results) == 1:
                     plan.continued[k] = v
                     return
-
-
-def _born_directly(body: Block, v: Value) -> Value | None:
-    """The array, made whole by a node of the body itself, that updates in place lead from to `v`."""
-    made = {r: n for n in body.nodes for r in n.results}
-    while v in made:
-        node = made[v]
-        if node.blocks:
-            return None
-        if node.op.consumes is None:
-            return v if node.op.name != "reshape" else None
-        if v is not node.results[0]:
-            return None
-        v = node.operands[node.op.consumes]
-    return None
-
-
-def _rings(
-    body: Block, params: Sequence[Value], yields: Sequence[Value], memory: list[int]
-) -> dict[int, int]:
-    """Slots that may hand buffers to each other share a number."""
-    ring = {k: k for k in memory}
-    made = {r: n for n in _nodes(body) for r in n.results}
-    place = {params[k]: k for k in memory}
-    for k in memory:
-        for p in _sources(yields[k], made, set()):
-            if p in place:
-                old, new = ring[k], ring[place[p]]
-                ring = {j: new if r == old else r for j, r in ring.items()}
-    return ring
-
-
-def _nodes(block: Block) -> Iterable[Node]:
-    for node in block.nodes:
-        yield node
-        for inner in node.blocks:
-            yield from _nodes(inner)
-
-
-def _sources(v: Value, made: dict[Value, Node], seen: set[Value]) -> set[Value]:
-    """The values whose buffer `v` may have: a guess on the safe side."""
-    if v in seen:
-        return set()
-    seen.add(v)
-    node = made.get(v)
-    if node is None:
-        return {v}
-    if node.op is FOR or node.op is WHILE:
-        before = [i for i in carried_init(node) if _is_memory(i.type)]
-    elif node.op is COND:
-        before = [y for b in node.blocks for y in b.results if _is_memory(y.type)]
-    elif node.op.consumes is not None:
-        before = [node.operands[node.op.consumes]]
-    elif node.op.name in ("reshape", "copy"):
-        before = [node.operands[0]]
-    else:
-        return set()
-    return set().union(*(_sources(b, made, seen) for b in before)) if before else set()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...errors import Span
 from ...ir.graph import Function
 from .kernel import Kernel
-from .prelude import ABI, REQUIRED_FLAGS, VECTOR_MATH, helpers, prototypes
+from .prelude import ABI, REQUIRED_FLAGS, VECTOR_MATH, free_symbol, helpers, prototypes
 
 __all__ = ["CSource", "REQUIRED_FLAGS", "emit_c", "emit_many"]
 
@@ -27,13 +27,13 @@ def emit_c(
     function: Function, symbol: str, inplace_params: Iterable[int] = (),
     vector_math: Iterable[str] = VECTOR_MATH,
 ) -> CSource:  # fmt: skip
-    """The function as a kernel `symbol` (see `prelude.ABI`).
+    """The function as a kernel `symbol` (see `prelude.ABI`), or as `symbol_` where that is a helper's name.
 
     The last results are the final versions of `inplace_params`, in ascending order: they are written
     into the parameters' own memory and are no outputs. `vector_math`: C names of which the C library
     has vector forms.
     """
-    (source,) = emit_many([(function, symbol)], inplace_params, vector_math)[1]
+    (source,) = emit_many([(function, free_symbol(symbol))], inplace_params, vector_math)[1]
     return source
 
 
@@ -50,6 +50,11 @@ def emit_many(
         kernels.append((kernel, kernel.write()))
     words = set().union(*(kernel.words() for kernel, _ in kernels))
     pasted, words = helpers(words)
-    parts = [ABI, "\n".join(prototypes(words, vector_math)), *pasted, *(text for _, text in kernels)]
+    parts = [
+        ABI,
+        "\n".join(prototypes(words, vector_math)),
+        *pasted,
+        *(text for _, text in kernels),
+    ]
     text = "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
     return text, [CSource(text, kernel.symbol, tuple(kernel.checks)) for kernel, _ in kernels]

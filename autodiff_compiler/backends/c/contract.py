@@ -136,4 +136,6 @@ class Contractions(Nests):
 
     def _clear(self, target: str, dtype: str, count: Text) -> None:
         with self.nest([count], "#pragma omp simd") as (i,):
-            self.w.line(f"{target}[{i}] = {literal(0, dtype) if dtype not in FLOATS else literal(0.0, dtype)};")
+            self.w.line(
+                f"{target}[{i}] = {literal(0, dtype) if dtype not in FLOATS else literal(0.0, dtype)};"
+            )

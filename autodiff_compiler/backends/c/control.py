@@ -18,8 +18,8 @@ from ...ir.graph import (
     slot_yields,
 )  # fmt: skip
 from ...ir.types import BOOL, Array, Scalar
+from ...lowering.buffers import Copy, LoopPlan
 from ...lowering.ranges import LARGEST, SMALLEST
-from ...lowering.storage import Copy, LoopPlan
 from ..text import Text, parenthesise
 from .memory import Memory
 from .prelude import PURE
@@ -410,5 +410,3 @@ def _scalar_store(node: Node) -> bool:
     """A store of one element: no work to speak of."""
     index = node.attrs.get("index")
     return node.op.consumes is not None and (index is None or "s" not in index and "a" not in index)
-
-

@@ -193,7 +193,11 @@ class Expressions(State):
             rest = iter(index)
             return [ZERO if k in node.attrs["axes"] else next(rest) for k in range(x.type.rank)]
         if op.name == "broadcast_to":
-            return [] if isinstance(x.type, Scalar) else self.narrowed(x, index, self.dims[node.result])
+            return (
+                []
+                if isinstance(x.type, Scalar)
+                else self.narrowed(x, index, self.dims[node.result])
+            )
         raise NotImplementedError(f"an element of {op.name}")
 
     def _wrapped(self, i: Text, node: Node) -> Text:
@@ -253,12 +257,12 @@ class Expressions(State):
                 continue
             self.prepare(x)
 
+
 _OF_EQUALS = {"==": ONE, "<=": ONE, ">=": ONE, "!=": ZERO, "<": ZERO, ">": ZERO}
 
 
 def _is_name_or_literal(x: Text) -> bool:
     return x.text.lstrip("-").replace(".", "").replace("_", "").isalnum()
-
 
 
 def _dtype_class(dtype: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value
 from ...ir.types import BOOL, F32, FLOATS, I64, Array, Scalar
-from ...lowering.storage import Buffer, Copy
+from ...lowering.buffers import Buffer, Copy
 from ..text import C, Text, infix
 from .control import Control
 from .merge import join_loops
@@ -43,7 +43,9 @@ class Kernel(Control):
                 member = "f" if p.type.dtype in FLOATS else "i"
                 cast = {F32: "(float)", "i32": "(int)"}.get(p.type.dtype, "")
                 end = " != 0" if p.type.dtype == BOOL else ""
-                self.w.line(f"const {LOCAL[p.type.dtype]} {name} = {cast}in[{k}].{member}{end};", name)
+                self.w.line(
+                    f"const {LOCAL[p.type.dtype]} {name} = {cast}in[{k}].{member}{end};", name
+                )
                 self.env[p] = Text(name)
             else:
                 buffer = self.storage.where[p]
@@ -327,7 +329,11 @@ class Kernel(Control):
         else:
             begin, end = f"{by} < 0 ? {size} - 1 : 0", f"{by} < 0 ? -1 : {size}"
         lo, hi = (
-            Text(f"adc_clip({self.text(x)}, {size}, {limits[0]}, {limits[1]})") if x is not None else Text(y)
+            (
+                Text(f"adc_clip({self.text(x)}, {size}, {limits[0]}, {limits[1]})")
+                if x is not None
+                else Text(y)
+            )
             for x, y in ((low, begin), (high, end))
         )
         if not lo.text.isalnum():

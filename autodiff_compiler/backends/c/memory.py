@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...ir.graph import Node, Value
 from ...ir.types import Array, Stack
-from ...lowering.storage import Buffer, Copy
+from ...lowering.buffers import Buffer, Copy
 from ..text import Text
 from .spell import ELEMENT
 from .stacks import Stacks

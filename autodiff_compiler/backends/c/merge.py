@@ -79,7 +79,11 @@ def _read(loop: Loop) -> set[str]:
 
 
 def _compatible(a: Loop, b: Loop) -> bool:
-    if a.head != b.head or not _assigned(a).isdisjoint(_read(b)) or not _assigned(b).isdisjoint(_read(a)):
+    if (
+        a.head != b.head
+        or not _assigned(a).isdisjoint(_read(b))
+        or not _assigned(b).isdisjoint(_read(a))
+    ):
         return False
     if any(line.text.startswith("ADC_") for line in flat(b.children)):
         return False
@@ -126,7 +130,9 @@ def _follows(place: str, index: str) -> bool:
     if "[" in place or "?" in place:
         return False
     counters = [word for word in words_in(place) if word == index]
-    return len(counters) == 1 and ("*" not in place or re.search(rf"\w+ \* {index}\b", place) is not None)
+    return len(counters) == 1 and (
+        "*" not in place or re.search(rf"\w+ \* {index}\b", place) is not None
+    )
 
 
 def _same_elements(a: Loop, b: Loop) -> bool:
@@ -154,14 +160,20 @@ def _absorb(a: Loop, b: Loop, comments: list[Line]) -> None:
 def _scalars(items: list[Line | Loop]) -> list[Line | Loop]:
     counts = Counter(word for line in flat(items) for word in line.words())
     made = {
-        line.declares: line.text for line in flat(items) if line.declares and "= adc_alloc(" in line.text
+        line.declares: line.text
+        for line in flat(items)
+        if line.declares and "= adc_alloc(" in line.text
     }
     gone: set[str] = set()
     for loop in _innermost(items):
         inside = Counter(word for line in loop.children for word in line.words())
-        for name in made:
+        for name in (name for name in made if name in inside):
             # Besides the loop, only the two lines that allocate it name it.
-            if inside[name] and inside[name] + 2 == counts[name] and _shrink(loop, name, made[name]):
+            if (
+                inside[name]
+                and inside[name] + 2 == counts[name]
+                and _shrink(loop, name, made[name])
+            ):
                 gone.add(name)
     return _drop(items, gone)
 

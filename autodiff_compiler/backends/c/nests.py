@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...ir.build import KnownDim
 from ...ir.graph import Node, Value
 from ...ir.types import F32, F64, FLOATS, I32, I64, Array, Scalar
-from ...lowering.storage import Buffer
+from ...lowering.buffers import Buffer
 from ...ops.index import region_dims
 from ..text import C, Text, fill, infix
 from .expressions import Expressions

@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterable
 
 __all__ = [
-    "ABI", "REQUIRED_FLAGS", "VECTOR_MATH", "PURE", "helpers", "prototypes", "library_names", "math_names",
+    "ABI",
+    "REQUIRED_FLAGS",
+    "VECTOR_MATH",
+    "PURE",
+    "free_symbol",
+    "helpers",
+    "prototypes",
+    "library_names",
+    "math_names",
 ]
 
 #: Flags without which a kernel is not what it says.
@@ -500,7 +508,19 @@ static inline void adc_stack_swap(adc_stack *a, adc_stack *b) {
 def library_names() -> set[str]:
     """Names that a kernel may not give to its own variables."""
     floats = {f"{name}f" for name in _MATH}
-    return {*_MATH, *floats, *_LIBRARY, "in", "out", "call", "where", "status", "frame", "work", "done"}
+    return {
+        *_MATH,
+        *floats,
+        *_LIBRARY,
+        "in",
+        "out",
+        "call",
+        "where",
+        "status",
+        "frame",
+        "work",
+        "done",
+    }
 
 
 def math_names() -> frozenset[str]:
@@ -526,6 +546,14 @@ def helpers(words: Iterable[str]) -> tuple[list[str], set[str]]:
     return [text for name, text in _HELPERS.items() if name in chosen], seen
 
 
+def free_symbol(symbol: str) -> str:
+    """The symbol, changed if it is the name of something here: the user's `mod` is not our `adc_mod`."""
+    taken = set(_WORD.findall(ABI)).union(*map(_WORD.findall, _HELPERS.values()))
+    while symbol in taken:
+        symbol += "_"
+    return symbol
+
+
 def prototypes(words: set[str], vector_math: Iterable[str]) -> list[str]:
     """Declarations of the library functions among `words`, those with vector forms marked so."""
     plain = [text for name, text in _LIBRARY.items() if name in words]
@@ -537,7 +565,10 @@ def prototypes(words: set[str], vector_math: Iterable[str]) -> list[str]:
                 line = f"{kind} {name}{end}({', '.join([kind] * arity)});"
                 (marked if name + end in vector else scalar).append(line)
     if marked:
-        plain += ["#if defined(__GNUC__) && !defined(__clang__)", "#define ADC_VECTOR _Pragma(\"omp declare simd notinbranch\")"]
+        plain += [
+            "#if defined(__GNUC__) && !defined(__clang__)",
+            '#define ADC_VECTOR _Pragma("omp declare simd notinbranch")',
+        ]
         plain += ["#else", "#define ADC_VECTOR", "#endif"]
         plain += [f"ADC_VECTOR {line}" for line in marked]
     return plain + scalar

@@ -11,11 +11,12 @@ from ...errors import NO_SPAN, Span
 from ...ir.build import KnownDim
 from ...ir.graph import Function, Node, Value, walk
 from ...ir.types import Array, Stack
+from ...lowering.buffers import Buffer
 from ...lowering.fusion import Fusion
 from ...lowering.ranges import Ranges
 from ...lowering.schedule import readers_first
 from ...lowering.shapes import with_dims
-from ...lowering.storage import Buffer, Storage
+from ...lowering.storage import Storage
 from ..text import C, Names, Text
 from .prelude import library_names
 from .spell import ELEMENT, ONE, ZERO, comment, plus, times
@@ -60,9 +61,7 @@ class Flat:
 
 
 class State:
-    def __init__(
-        self, function: Function, inplace: Mapping[int, int], symbol: str
-    ) -> None:
+    def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
         shaped = with_dims(readers_first(function))
         self.function = shaped.function
         self.symbol = symbol
@@ -156,7 +155,9 @@ class State:
         self.checks.append((span, reason))
         return len(self.checks) - 1
 
-    def allocate(self, name: str, v_dtype: str, sizes: Iterable[Text], declare: bool = True) -> None:
+    def allocate(
+        self, name: str, v_dtype: str, sizes: Iterable[Text], declare: bool = True
+    ) -> None:
         """Makes an array in the arena."""
         count = Text("1")
         for n in sizes:
@@ -166,7 +167,9 @@ class State:
         kind = ELEMENT[v_dtype]
         left = f"{kind} *{name}" if declare else name
         self.w.line(
-            f"{left} = adc_alloc(&frame, {count}, sizeof({kind}));", name if declare else "", early=True
+            f"{left} = adc_alloc(&frame, {count}, sizeof({kind}));",
+            name if declare else "",
+            early=True,
         )
         self.w.line(f"ADC_MEMORY({name});", early=True)
         if self.loops:

@@ -7,6 +7,7 @@ changes what it reads, it would move into a loop, or the line would get long.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -79,6 +80,7 @@ class Choices:
         self.expressions = Expressions(program, numbers, self, lambda v: v.name or "t0")
         self.statements = Statements(program, self.expressions, self.checks)
         self.sites = self._find_sites()
+        self._namesakes = Counter(v.name for v in self.needed.values)
         self._updates = self._find_updates()
         self._stack_uses = self._find_stack_uses()
         self._decide(program.function.block)
@@ -349,7 +351,9 @@ class Choices:
         return sum(line.count(_MARK) for line in lines) > 1
 
     def _alive_at(self, value: Value, site: Site) -> bool:
-        """Is the value used so late anyway? An array is not kept for its length alone."""
+        """Is the value there anyway? An array is not kept, or its name taken, for its length alone."""
+        if value in self.program.function.params and self._namesakes[value.name] == 1:
+            return True
         return max(s.place for s in self.sites[value]) > site.place
 
     def _trivial(self, node: Node, value: Value) -> bool:

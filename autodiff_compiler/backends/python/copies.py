@@ -152,7 +152,8 @@ class _Hazards:
         assert node.op.consumes is not None
         if self.patient:
             for one, two in ((other, cell), (cell, other)):
-                if self._part_at_birth(one, two, set()):
+                # What goes round a loop may seem to be parted by a copy that nobody has made.
+                if self._part_at_birth(one, two, set()) and self.fixes.any():
                     return
         self.fixes.operands.add((node, node.op.consumes))
 
@@ -173,7 +174,10 @@ class _Hazards:
             return False
         if maker.op is COND:
             k = maker.results.index(owner)
-            flows = [(b.results[k], other, lambda b=b: self.fixes.results.add((b, k))) for b in maker.blocks]
+            flows = [
+                (b.results[k], self._rival_in_arm(maker, b, other), lambda b=b: self.fixes.results.add((b, k)))
+                for b in maker.blocks
+            ]
             return self._part_flows(flows, seen)
         if maker.op.consumes is not None or maker.op.name == "peek" or is_window(maker):
             self.fixes.behind.add(owner)
@@ -193,6 +197,14 @@ class _Hazards:
             ],
             seen,
         )
+
+    def _rival_in_arm(self, node: Node, arm: Block, other: int) -> int:
+        """What a rival result of the same branch is in one arm; else the rival itself."""
+        owner = self.sharing.owner[other]
+        if owner is None or owner not in node.results:
+            return other
+        k = self.sharing.cells[owner].index(other)
+        return self.sharing.cells[self.program.of(arm.results[node.results.index(owner)])][k]
 
     def _rival(self, node: Node, other: int, entry: bool) -> int:
         """What a rival slot of the same loop is made of; else the rival itself."""

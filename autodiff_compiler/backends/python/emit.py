@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...errors import Span
 from ...ir.graph import COND, FOR, WHILE, Block, Function, Node, Value
@@ -22,20 +23,26 @@ INDENT = "    "
 _COMMENT_WIDTH = 70
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PythonSource:
     """The text of a module that defines one function, and what its runner must know.
 
+    `raw`: what runs; `text`: the same, formatted by black if it is there, for people to read.
     `checks`: by number, where a check stands and why. `single`: the function returns its one result
     bare. `scalars`: per parameter "f64" or "f32" if it is a float: to be handed in as NumPy's, so
     that 1.0 / x is inf at 0, as in the IR.
     """
 
-    text: str
+    raw: str
     name: str
     checks: tuple[tuple[Span, str], ...]
     single: bool
     scalars: tuple[str | None, ...]
+    pretty: bool = True
+
+    @cached_property
+    def text(self) -> str:
+        return _formatted(self.raw) if self.pretty else self.raw
 
 
 def emit_python(
@@ -45,7 +52,7 @@ def emit_python(
     doc: str | None = None,
     pretty: bool = True,
 ) -> PythonSource:
-    """`def name(leaves, flat): ...` returning the flat results. `pretty`: by black, if it is there."""
+    """`def name(leaves, flat): ...` returning the flat results. `pretty`: `text` may use black."""
     program, sharing, _ = insert_copies(function)
     numbers = Numbers(program)
     roots = writes_to_arguments(program, sharing)
@@ -58,15 +65,14 @@ def emit_python(
         choices = Choices(program, sharing, numbers, roots, frozenset(variables.apart))
         variables = Variables(program, choices, numbers, wanted, reserved)
     emitter = _Emitter(program, choices, numbers, variables)
-    text = emitter.module(name, doc)
-    if pretty:
-        text = _formatted(text)
     scalars = tuple(
         p.type.dtype if isinstance(p.type, Scalar) and p.type.dtype in (F64, F32) else None
         for p in function.params
     )
     single = len(function.results) == 1
-    return PythonSource(text, name, emitter.checks(), single, scalars)
+    return PythonSource(
+        emitter.module(name, doc), name, emitter.checks(), single, scalars, pretty
+    )
 
 
 def _formatted(text: str) -> str:

@@ -21,6 +21,12 @@ _RAISING = {"/", "//", "%", "**"}
 _OWN_INTS = {"iadd", "isub", "imul", "ipow"}
 
 
+#: The kinds of ops that are printed: the keys of `Expressions`' table.
+KINDS = frozenset(
+    "elementwise reduce contract shape create index stack control check undefined".split()
+)
+
+
 class Choice(Protocol):
     """What has been decided about the printing of values."""
 
@@ -79,9 +85,7 @@ class Expressions:
             "check": self._checked,
             "undefined": lambda node, value: Text("None"),
         }
-
-    def kinds(self) -> set[str]:
-        return set(self._kinds)
+        assert self._kinds.keys() == KINDS
 
     def value(self, value: Value, weak: bool = False) -> Text:
         """A value where it is used. `weak`: a literal may be Python's, something stronger is beside it."""

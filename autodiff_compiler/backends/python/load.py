@@ -23,12 +23,12 @@ def load_python(source: PythonSource, filename_hint: str = "kernel") -> Callable
     Floats are handed in as NumPy's, so that a division by zero gives inf or nan. A check that does
     not hold raises `CheckFailed` with its number.
     """
-    digest = hashlib.sha256(source.text.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(source.raw.encode()).hexdigest()[:12]
     filename = f"<autodiff_compiler {filename_hint} {digest}>"
-    lines = source.text.splitlines(keepends=True)
-    linecache.cache[filename] = (len(source.text), None, lines, filename)
+    lines = source.raw.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source.raw), None, lines, filename)
     namespace: dict[str, Any] = {"__name__": "autodiff_compiler.generated"}
-    exec(compile(source.text, filename, "exec", dont_inherit=True), namespace)
+    exec(compile(source.raw, filename, "exec", dont_inherit=True), namespace)
     function = namespace[source.name]
     convert = [(k, _FLOATS[s]) for k, s in enumerate(source.scalars) if s is not None]
     single = source.single
