@@ -45,7 +45,7 @@ def normalised_blocks(x, rows):
     a = np.reshape(x, (rows, 4))
     low, high = np.min(a), np.max(a)
     b = (a - low) / (high - low)
-    c = np.transpose(b).reshape(2, 6)
+    c = np.transpose(b).reshape(2, 6).copy()
     c[0] += 1.0
     return np.sum(np.minimum(c, 0.8) ** 2) + b[0, 0]
 
