@@ -565,3 +565,133 @@ def test_under_sanitizers(tmp_path):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300
     )
     assert ran.returncode == 0, (ran.stdout + ran.stderr)[-4000:]
+
+
+# --- loops that vectorise -------------------------------------------------------------------------
+
+
+def elementwise_loop(b, x):
+    n = b.dim(x, 0)
+
+    def body(i, y):
+        j = b.emit(TABLE["index"], i, n)
+        return [put(b, y, b.emit(TABLE["exp"], b.emit(TABLE["neg"], at(b, x, j))), j)]
+
+    return loop(b, (0, n, 1), [b.emit(TABLE["copy"], x)], body, ["y"])
+
+
+def sum_loop(b, x):
+    n = b.dim(x, 0)
+
+    def body(i, s):
+        v = at(b, x, b.emit(TABLE["index"], i, n))
+        return [b.emit(TABLE["sub"], s, b.emit(TABLE["mul"], v, v))]
+
+    return loop(b, (b.emit(TABLE["isub"], n, b.const(1)), -1, -1), [b.const(0.5)], body, ["s"])
+
+
+def recurrence(b, x):
+    n = b.dim(x, 0)
+
+    def body(i, y):
+        before = b.emit(TABLE["index"], b.emit(TABLE["isub"], i, b.const(1)), n)
+        return [
+            put(
+                b,
+                y,
+                b.emit(TABLE["mul"], at(b, y, before), b.const(0.5)),
+                b.emit(TABLE["index"], i, n),
+            )
+        ]
+
+    return loop(b, (1, n, 1), [b.emit(TABLE["copy"], x)], body, ["y"])
+
+
+def product_and_state(b, x):
+    n = b.dim(x, 0)
+
+    def body(i, s):
+        v = at(b, x, b.emit(TABLE["index"], i, n))
+        return [b.emit(TABLE["add"], b.emit(TABLE["mul"], s, b.const(0.5)), v)]
+
+    return loop(b, (0, n, 1), [b.const(0.5)], body, ["s"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pragma"),
+    [
+        (elementwise_loop, "#pragma omp simd\n  for (long long i = 0;"),
+        (sum_loop, "#pragma omp simd reduction(+:s)\n  for (long long i = 0;"),
+        (recurrence, None),
+        (product_and_state, None),
+    ],
+)
+def test_loops_without_dependences_vectorise(tmp_path, body, pragma):
+    f = make([("x", VECTOR)], body)
+    (kernel,) = build(tmp_path, [f])
+    text = kernel.source.text
+    if pragma is None:
+        assert "#pragma omp simd\n  for (long long i" not in text and "reduction" not in text
+    else:
+        assert pragma in text
+    for n in (0, 1, 5, 33):
+        x = np.linspace(-1.0, 2.0, n)
+        same(kernel(x), interpret(f, [x]))
+
+
+def test_checks_move_in_front_of_loops(tmp_path):
+    def body(b, x, y):
+        def step(i, s):
+            v = at(b, y, b.emit(TABLE["index"], i, b.dim(y, 0)))
+            return [b.emit(TABLE["add"], s, v)]
+
+        return loop(b, (0, b.dim(x, 0), 1), [b.const(0.0)], step, ["s"])
+
+    f = make([("x", VECTOR), ("y", VECTOR)], body)
+    (kernel,) = build(tmp_path, [f])
+    text = kernel.source.text
+    assert text.index("ADC_CHECK(0,") < text.index("for (long long i")
+    assert kernel(X, X) == [X.sum()] and kernel(X[:2], X) == [3.0] and kernel(X[:0], X[:0]) == [0.0]
+    with pytest.raises(KernelStopped):
+        kernel(X, X[:3])
+
+
+def test_neighbouring_loops_are_joined(tmp_path):
+    """A stencil's adjoint: cleared, scaled and added within one loop over the rows."""
+
+    def body(b, d):
+        rows, columns = b.dim(d, 0), b.dim(d, 1)
+        zero, one, two = b.const(0), b.const(1), b.const(2)
+        high, wide = (b.emit(TABLE["isub"], n, two) for n in (rows, columns))
+        d = b.emit(TABLE["copy"], d)
+        e = b.emit(TABLE["full"], b.const(0.0), rows, columns, ones=(False, False))
+        inner = (one, high, one, one, wide, one)
+        g = b.emit(TABLE["load"], d, *inner, index="ss")
+        d = b.emit(TABLE["store"], d, b.const(0.0), *inner, index="ss")
+        g = b.emit(TABLE["mul"], g, b.const(0.25))
+        for row, column in ((zero, one), (two, one), (one, zero), (one, two)):
+            e = b.emit(TABLE["add_at"], e, g, row, high, one, column, wide, one, index="ss")
+        return d, e, b.emit(TABLE["sum"], e, axes=(0, 1))
+
+    f = make([("d", Array(F64, (None, None)))], body)
+    (kernel,) = build(tmp_path, [f])
+    text = kernel.source.text
+    assert text.count("for (long long i = 0; i < t") == 1, text
+    for shape in ((2, 2), (3, 3), (5, 9)):
+        d = np.arange(1.0, 1 + shape[0] * shape[1]).reshape(shape)
+        same(kernel(d), interpret(f, [d]))
+
+
+def test_chains_of_arrays_become_scalars(tmp_path):
+    """Used twice each, so that they are no single expression; none needs memory."""
+
+    def body(b, x):
+        u = b.emit(TABLE["sin"], x)
+        v = b.emit(TABLE["mul"], u, u)
+        w = b.emit(TABLE["add"], v, b.emit(TABLE["neg"], v))
+        return b.emit(TABLE["sum"], b.emit(TABLE["mul"], w, b.emit(TABLE["add"], w, x)), axes=(0,))
+
+    f = make([("x", VECTOR)], body)
+    (kernel,) = build(tmp_path, [f])
+    assert "adc_alloc" not in kernel.source.text
+    same(kernel(X), interpret(f, [X]))

@@ -110,6 +110,9 @@ def call(
 
 def name_of(function: Any) -> str:
     short = {"numpy": "np.", "math": "math."}.get(_module(function), "")
+    inner = (getattr(function, "__module__", None) or "").split(".")[1:2]
+    if short and inner and inner[0] in ("linalg", "random", "fft"):
+        short += f"{inner[0]}."
     return short + getattr(function, "__name__", repr(function))
 
 

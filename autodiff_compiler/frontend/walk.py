@@ -142,6 +142,8 @@ def describe(st: Tracer, x: Any) -> str:
         return (
             "a growing list"
             if isinstance(entry, Value) and isinstance(entry.type, Stack)
+            else "an array"
+            if isinstance(x, ArrayRef)
             else "a list"
         )
     if isinstance(x, TupleVal):

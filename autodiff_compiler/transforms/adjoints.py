@@ -41,8 +41,8 @@ class Adjoints:
         """The adjoint, which the caller now answers for."""
         return self.entries.pop(root, None)
 
-    def put(self, root: Value, value: Value, owned: bool) -> None:
-        self.entries[root] = Adjoint(value, owned)
+    def put(self, root: Value, value: Value, owned: bool, mask: Value | None = None) -> None:
+        self.entries[root] = Adjoint(value, owned, mask)
 
     def contribute(
         self, root: Value, value: Value, owned: bool = False, mask: Value | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir.graph import COND, FOR, Node, Value, carried_init, slot_params, slot_yields
+from ..ir.graph import COND, FOR, Block, Node, Value, carried_init, slot_params, slot_yields
 from ..ir.types import I64, Array, Scalar, Stack
 from ..ops.elementwise import floordiv, iadd, imul, isub, select, sign
 from ..ops import TABLE
@@ -154,7 +154,8 @@ class ControlSweep:
         held = {c: self.own(entry) if (entry := outer.take(c)) else None for c in captured}
         pred = self.source.look(node.operands[0])
         self.source.enter_branch(node)
-        blocks = []
+        blocks: list[Block] = []
+        reached: list[set[Value]] = []
         for k, arm in enumerate(node.blocks):
             b.open()
             self.adjoints = Adjoints(b)
@@ -171,14 +172,23 @@ class ControlSweep:
                     owned = adjoint.owned or value is not adjoint.value
                     self.adjoints.contribute(self.structure.root[y], value, owned)
             self.block(arm)
+            reached.append({c for c in captured if c in self.adjoints})
             yields = [self.held_back(c) for c in captured]
             yields += self.source.end_arm(node, k)
             blocks.append(b.close([], yields))
         self.adjoints = outer
         results = b.cond(pred, *blocks)
         for c, r in zip(captured, results):
-            outer.put(c, r, True)
+            if held[c] is not None or any(c in arm for arm in reached):
+                outer.put(c, r, True, self.arm_taken(pred, [c in arm for arm in reached]))
         self.source.leave_branch(node, results[len(captured) :])
+
+    def arm_taken(self, pred: Value, reached: list[bool]) -> Value | None:
+        """The mask of an adjoint that only one arm has: the zero of the other is no number that an
+        infinite slope could turn into a NaN."""
+        if all(reached):
+            return None
+        return pred if reached[0] else self.b.emit(TABLE["not"], pred)
 
     def held_back(self, c: Value) -> Value:
         """The adjoint of a captured object at the end of an arm."""

@@ -47,11 +47,11 @@ _MATH = {
     "log10": 1, "exp2": 1, "erf": 1, "erfc": 1, "asinh": 1, "acosh": 1, "atanh": 1, "copysign": 2,
     "lgamma": 1, "tgamma": 1,
 }  # fmt: skip
+_VECTOR = """
+exp log sin cos pow tan tanh sinh cosh asin acos atan atan2 expm1 log1p cbrt log2 log10 exp2 erf
+"""
 #: What glibc has vector forms of (2.35 and later; before, only the first five).
-VECTOR_MATH = (
-    "exp", "log", "sin", "cos", "pow", "tan", "tanh", "sinh", "cosh", "asin", "acos", "atan",
-    "atan2", "expm1", "log1p", "cbrt", "log2", "log10", "exp2", "erf",
-)  # fmt: skip
+VECTOR_MATH = tuple(name + end for name in _VECTOR.split() for end in ("", "f"))
 
 _LIBRARY = {
     "malloc": "void *malloc(__SIZE_TYPE__);",
@@ -254,7 +254,7 @@ _helper("""
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -508,24 +508,13 @@ static inline void adc_stack_swap(adc_stack *a, adc_stack *b) {
 def library_names() -> set[str]:
     """Names that a kernel may not give to its own variables."""
     floats = {f"{name}f" for name in _MATH}
-    return {
-        *_MATH,
-        *floats,
-        *_LIBRARY,
-        "in",
-        "out",
-        "call",
-        "where",
-        "status",
-        "frame",
-        "work",
-        "done",
-    }
+    own = "in out call where status frame work done trips_ahead adc_leaf adc_call"
+    return {*_MATH, *floats, *_LIBRARY, *_HELPERS, *own.split()}
 
 
 def math_names() -> frozenset[str]:
     """Functions of the C library that loops may call for a whole vector."""
-    return frozenset(name + end for name in VECTOR_MATH for end in ("", "f"))
+    return frozenset(VECTOR_MATH)
 
 
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
