@@ -17,7 +17,7 @@ from .ir.graph import Function, Value
 from .ir.show import show
 from .ir.types import FLOATS, Array, Scalar
 from .runtime.build import load_kernel
-from .runtime.compiler import find_compiler
+from .runtime.compiler import Compiler, find_compiler
 from .runtime.plan import Capture, Guard, OutLeaf, Plan
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
 
@@ -66,9 +66,11 @@ class Kernel:
 
     @cached_property
     def c(self) -> Any:
-        return emit_c(
-            self.program.function, f"adc_{self.name}", inplace_params=frozenset(self.program.writes)
-        )
+        # Only what the C library here has vector forms of is declared so.
+        compiler = find_compiler()
+        vector = {} if compiler is None else {"vector_math": _vector_forms(compiler)}
+        symbol = f"adc_{self.name}"
+        return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
 
     @property
     def c_source(self) -> str:
@@ -106,6 +108,10 @@ class Kernel:
             return (_writing(run, writes) if writes else run), tuple(self.python.checks)
         loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=tuple(self.c.flags))
         return loaded.address, tuple(self.c.checks)
+
+
+def _vector_forms(compiler: Compiler) -> tuple[str, ...]:
+    return compiler.vector_math if compiler.vector_prototypes else ()
 
 
 def _writing(run: Callable[..., tuple], writes: Sequence[int]) -> Callable[..., tuple]:

@@ -34,6 +34,8 @@ class RandomFunction:
         #: arrays and stacks that may be consumed here
         self.free: set[Value] = set()
         self.gone: set[Value] = set()
+        #: (an array, a later version of it)
+        self.updated: list[tuple[Value, Value]] = []
         self.depth = 0
         self.params = [
             self.b.function_param(VECTOR, "a"),
@@ -240,6 +242,8 @@ class RandomFunction:
         made = self.b.emit(TABLE[op], target, value, *index, index=letters, name=name)
         self.eat(target)
         self.keep(made)
+        self.updated += [(first, made) for first, last in self.updated if last is target]
+        self.updated.append((target, made))
 
     def store(self) -> None:
         op = self.rng.choice(["store", "add_at"])
@@ -318,8 +322,9 @@ class RandomFunction:
     def slots(self) -> tuple[list[Value], list[bool]]:
         """Initial values, and which of them the body may consume."""
         init, eats = [], []
-        for _ in range(self.rng.randrange(1, 4)):
-            type = self.rng.choice([NUMBER, VECTOR, VECTOR, MATRIX, INT])
+        some = self.rng.choice([VECTOR, VECTOR, MATRIX, NUMBER])
+        for _ in range(self.rng.randrange(1, 5)):
+            type = self.rng.choice([NUMBER, VECTOR, MATRIX, INT, some, some, some])
             value = self.pick(type)
             eaten = value in self.free and value not in init and self.rng.random() < 0.7
             if any(v is value and e for v, e in zip(init, eats)):
@@ -355,23 +360,34 @@ class RandomFunction:
                 self.eat(value)
         self.depth -= 1
 
-    def yields(self, params) -> list[Value]:
-        """What goes into the next trip: the same, another slot's, or something new, each once if eaten."""
+    def yields(self, params, eats) -> list[Value]:
+        """What goes into the next trip: another slot's value, an outer one, or something new."""
         out: list[Value] = []
-        for p in params:
-            found = [v for v in self.visible(p.type) if v not in out]
-            if isinstance(p.type, Array):
-                # A slot that the body consumes takes over what it is given.
-                found = [v for v in found if v in self.free] or [self.full(p.type)]
-            elif not found:
+        trade = self.rng.random() < 0.4
+        solid = [p for p, eaten in zip(params, eats) if not eaten]
+        for p, eaten in zip(params, eats):
+            found = self.visible(p.type)
+            if eaten:
+                # What goes into a slot that is consumed is consumed.
+                found = [v for v in found if v not in solid]
+            if trade:
+                # Slots that trade places, or hold the same.
+                found = [v for v in found if v in params or v in self.versions(params)] or found
+            elif self.rng.random() < 0.7:
+                found = [v for v in found if v not in out] or found
+            if not found:
                 found = [self.constant(p.type)]
-            out.append(self.rng.choice(found[-5:]))
+            out.append(self.rng.choice(found[-6:]))
         return out
 
-    def body(self, params) -> list[Value]:
+    def versions(self, params) -> set[Value]:
+        """What the slots' arrays have become by updates in place."""
+        return {new for old, new in self.updated if old in params} | set(params)
+
+    def body(self, params, eats) -> list[Value]:
         for _ in range(self.rng.randrange(1, 6)):
             self.step()
-        return self.yields(params)
+        return self.yields(params, eats)
 
     def for_(self) -> None:
         init, eats = self.slots()
@@ -385,15 +401,15 @@ class RandomFunction:
         self.env.append(counter)
         params = self.params_of(init, eats)
         stops = self.rng.random() < 0.35
-        yields = self.stopping(params) if stops else self.body(params)
+        yields = self.stopping(params, eats) if stops else self.body(params, eats)
         block = self.b.close([counter, *params], yields)
         self.leave(saved, init, eats)
         for result in self.b.for_([start, stop, step], init, block, stops):
             self.keep(result)
 
-    def stopping(self, params) -> list[Value]:
+    def stopping(self, params, eats) -> list[Value]:
         if self.rng.random() < 0.5:
-            yields = self.body(params)
+            yields = self.body(params, eats)
             return [self.pick(FLAG), *yields]
         for _ in range(self.rng.randrange(0, 3)):
             self.step()
@@ -401,8 +417,8 @@ class RandomFunction:
         return list(
             self.branch(
                 flag,
-                lambda: [self.b.const(True), *self.yields(params)],
-                lambda: [self.b.const(False), *self.body(params)],
+                lambda: [self.b.const(True), *self.yields(params, eats)],
+                lambda: [self.b.const(False), *self.body(params, eats)],
             )
         )
 
@@ -421,7 +437,7 @@ class RandomFunction:
         self.env = env
         self.b.open()
         params = self.params_of(init, eats)
-        yields = self.body(params)
+        yields = self.body(params, eats)
         yields[0] = self.b.emit(TABLE["iadd"], params[0], self.b.const(1))
         block = self.b.close(params, yields)
         self.leave(saved, init, eats)

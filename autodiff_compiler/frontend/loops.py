@@ -33,7 +33,8 @@ class Loop:
     """One loop statement, before it is traced.
 
     `begin` binds the target at the head of a trip, given the counter. `at_least_one`: is it known
-    that there is a trip?
+    that there is a trip? `left`: does the trip that was just traced surely leave the loop, by break
+    or by return?
     """
 
     node: ast.For | ast.While
@@ -44,6 +45,7 @@ class Loop:
     assigned: Names
     begin: Callable[[Value], None] = lambda counter: None
     at_least_one: bool = False
+    left: bool = False
 
 
 @dataclass
@@ -111,7 +113,7 @@ class _Rounds:
         held = st.frame.env
         sides = (
             Side(self.entry, self.relevant_at_entry),
-            Side(tail, self.relevant_at_tail),
+            Side(tail, self.relevance_of(tail)),
         )
         names = sorted(set(self.entry.env) | set(tail.env))
         names = [n for n in names if n != self.loop.frame.skipped]
@@ -124,6 +126,15 @@ class _Rounds:
         }
         assert st.frame.env is held
         return plan
+
+    def relevance_of(self, tail: Snapshot) -> Callable[[str], bool]:
+        """Which names matter at the end of a trip: fewer, if it surely leaves the loop."""
+        returned, broken = (tail.env.get(n) for n in (RETURNED, self.loop.frame.broken))
+        if isinstance(returned, Static) and returned.value:
+            return lambda name: name.startswith(HIDDEN)
+        if self.loop.left or isinstance(broken, Static) and broken.value:
+            return lambda name: name.startswith(HIDDEN) or name in self.loop.after
+        return self.relevant_at_tail
 
     def relevant_at_tail(self, name: str) -> bool:
         return name.startswith(HIDDEN) or name in self.loop.head or name in self.loop.after
@@ -278,6 +289,9 @@ def _trip(st: Tracer, loop: Loop) -> None:
     # Whoever catches an error on the way puts the stack of loops back.
     st.frame.loops.append(loop.frame)
     st.run(loop.node.body)
+    skipped = st.frame.env.get(loop.frame.skipped)
+    # A trip that surely leaves its block may do so by going on with the next one.
+    loop.left = LEFT in st.frame.env and isinstance(skipped, Static) and not skipped.value
     st.frame.env.pop(LEFT, None)
     st.frame.loops.pop()
 

@@ -210,7 +210,7 @@ def consumed_values(block: Block) -> set[Value]:
         for inner in node.blocks:
             eaten |= consumed_values(inner)
         if node.op is FOR or node.op is WHILE:
-            eaten |= {i for i, p in zip(carried_init(node), slot_params(node)) if p in eaten}
+            eaten |= {carried_init(node)[k] for k in consumed_slots(node, eaten)}
         elif node.op.consumes is not None:
             eaten.add(node.operands[node.op.consumes])
     return eaten
