@@ -1,4 +1,8 @@
-"""Options of the test run."""
+"""Options of the test run. In it the IR is checked after every pass, and defects are not dressed up."""
+
+import os
+
+os.environ.setdefault("AUTODIFF_COMPILER_CHECK", "1")
 
 
 def pytest_addoption(parser):

@@ -17,7 +17,15 @@ from autodiff_compiler.ir.check import check
 from autodiff_compiler.ir.graph import CHECK, CONST, DIM, Function
 from autodiff_compiler.ir.interpret import interpret
 from autodiff_compiler.ir.types import (
-    BOOL, F32, F64, I32, I64, NUMPY_DTYPE, Array, Scalar, broadcast_dims,
+    BOOL,
+    F32,
+    F64,
+    I32,
+    I64,
+    NUMPY_DTYPE,
+    Array,
+    Scalar,
+    broadcast_dims,
 )  # fmt: skip
 from autodiff_compiler.ops import TABLE
 from tests.random_ir import RandomFunction
@@ -246,7 +254,9 @@ def test_a_python_float_in_a_slot_is_divided_as_a_machine_number():
 
 def test_python_floats_are_handed_in_as_numpys():
     w = Writer(("x", NUMBER), ("y", Scalar(F32)))
-    got = run(w.done(w.op("div", 1.0, w.params[0]), w.op("mul", w.params[1], w.params[1])), [0.0, 0.1])
+    got = run(
+        w.done(w.op("div", 1.0, w.params[0]), w.op("mul", w.params[1], w.params[1])), [0.0, 0.1]
+    )
     assert got[0] == np.inf and isinstance(got[1], np.float32)
 
 
@@ -325,7 +335,7 @@ def test_slices_as_written_and_computed(step):
     x = np.arange(7.0)
     for lo, hi in itertools.product([None, 0, 2, 6, 9, -1, -3, -9], repeat=2):
         w = Writer(("x", VECTOR), ("one", INT))
-        (v, one) = w.params
+        v, one = w.params
         bounds = [b for b in (lo, hi) if b is not None]
         has = {"lo": lo is not None, "hi": hi is not None}
         start, length = w.op("slice", *bounds, step, w.n(v), **has)
@@ -375,7 +385,9 @@ def test_stacks(element):
     w = Writer(("x", element), ("y", element))
     sizes = [w.n(w.params[0])] if shape else []
     # The interpreter's empty arrays are all f64.
-    joined = [w.op("to_array", w.op("stack", element=element), *sizes)] if element.dtype == F64 else []
+    joined = (
+        [w.op("to_array", w.op("stack", element=element), *sizes)] if element.dtype == F64 else []
+    )
     s = w.op("push", w.op("push", w.op("stack", element=element), w.params[0]), w.params[1])
     peeked, length = w.op("peek", s, 1, *sizes), w.op("length", s)
     both = w.op("to_array", s, *sizes)
@@ -487,6 +499,86 @@ def test_an_array_bound_anew_in_each_trip_is_not_shared():
 
     (p,) = w.loop(k, [start], body, ["p"])
     agrees(w.done(p, v), np.arange(3.0), 3)
+
+
+def test_a_window_read_again_in_the_next_trip_is_copied():
+    w = Writer(("A", MATRIX), ("k", INT))
+    A, k = w.op("copy", w.params[0]), w.params[1]
+    row = w.load(A, 0, 0, w.n(A, 1), 1, letters="is")
+
+    def body(i, s, A):
+        return [w.op("add", s, w.load(row, 0)), w.store(A, 5.0, 0, 0, op="add_at")]
+
+    s, A = w.loop(k, [0.0, A], body, ["s", "A"])
+    agrees(w.done(s, A), np.eye(2), 3)
+
+
+def test_slots_that_come_to_hold_one_array_are_parted():
+    for first in (0, 1):
+        w = Writer(("v", VECTOR), ("k", INT))
+        v, k = w.params
+        init = [w.op("copy", v), w.full(1.0, w.n(v))]
+
+        def body(i, p, q):
+            held = w.store(p, 3.0, 0, op="add_at")
+            total = w.op("add", held, q, name="total")
+            return [total, total] if first else [held, held]
+
+        p, q = w.loop(k, init, body, ["p", "q"])
+        p = w.store(p, 7.0, 1)
+        function = w.done(p, q)
+        for count in range(4):
+            agrees(function, np.arange(3.0), count)
+
+
+def test_slots_with_one_initial_array_are_parted():
+    w = Writer(("v", VECTOR), ("k", INT))
+    v, k = w.params
+    start = w.op("copy", v)
+    p, q = w.loop(k, [start, start], lambda i, p, q: [w.op("mul", p, 2.0), q], ["p", "q"])
+    p = w.store(p, 7.0, 1)
+    q = w.store(q, 8.0, 1)
+    function = w.done(p, q)
+    for count in range(3):
+        agrees(function, np.arange(3.0), count)
+
+
+def test_rotation_of_three():
+    w = Writer(("v", VECTOR), ("k", INT))
+    v, k = w.params
+    init = [w.op("copy", v), w.op("mul", v, 2.0), w.full(0.0, w.n(v))]
+
+    def body(i, p, q, r):
+        return [q, r, w.store(p, w.load(r, 0), 1, op="add_at")]
+
+    results = w.loop(k, init, body, ["p", "q", "r"])
+    function = w.done(*results)
+    for count in range(5):
+        text = agrees(function, np.arange(1.0, 4.0), count)
+    assert "p, q, r = q, r, p" in text and text.count("copy") == 1
+
+
+def test_a_branch_that_hands_on_an_outer_array():
+    for both in (False, True):
+        w = Writer(("v", VECTOR), ("c", FLAG))
+        v, c = w.params
+        u = w.op("copy", v)
+        (y,) = w.cond(c, lambda: [u], lambda: [u if both else w.op("mul", u, 2.0)])
+        y = w.store(y, 9.0, 0)
+        function = w.done(y, u)
+        for flag in (True, False):
+            agrees(function, np.arange(3.0), flag)
+
+
+def test_branches_that_trade_places():
+    w = Writer(("v", VECTOR), ("c", FLAG))
+    v, c = w.params
+    a, b = w.op("copy", v), w.full(1.0, w.n(v))
+    p, q = w.cond(c, lambda: [a, b], lambda: [b, a])
+    function = w.done(w.store(p, 9.0, 0), q)
+    for flag in (True, False):
+        text = agrees(function, np.arange(3.0), flag)
+    assert text.count("copy") == 1
 
 
 def test_a_pushed_array_keeps_its_value():
@@ -645,9 +737,7 @@ def test_break_is_printed_as_break():
 
     def body(i, s):
         x = w.load(v, w.op("index", i, n))
-        return w.cond(
-            w.op("gt", x, limit), lambda: [True, s], lambda: [False, w.op("add", s, x)]
-        )
+        return w.cond(w.op("gt", x, limit), lambda: [True, s], lambda: [False, w.op("add", s, x)])
 
     (s,) = w.loop(n, [0.0], body, ["s"], stops=True)
     lines = body_of(w.done(s))
@@ -672,7 +762,9 @@ def test_a_stop_is_tested_with_the_values_of_its_trip():
 
 
 def test_while_has_its_test_in_the_head():
-    w = Writer(("a", NUMBER),)
+    w = Writer(
+        ("a", NUMBER),
+    )
     (x,) = w.loop_while(
         [w.params[0]],
         lambda x: [w.op("gt", w.op("abs", w.op("sub", w.op("mul", x, x), 2.0)), 1e-9)],
@@ -721,7 +813,7 @@ def test_nothing_of_the_users_can_end_a_comment_or_a_string(tmp_path):
     linecache.checkcache()
     w = Writer(("x", NUMBER), ("n", INT))
     w.b.span = Span(str(path), 1, 0, 1, 5)
-    w.b.emit(CHECK, w.op("gt", w.params[1], 0), reason="'\"\"\"\n\\ raise SystemExit")
+    w.b.emit(CHECK, w.op("gt", w.params[1], 0), reason='\'"""\n\\ raise SystemExit')
     function = w.done(w.op("add", w.params[0], 1.0))
     doc = '"""\nraise SystemExit\\'
     source = emit_python(function, "f", ["class", "a b; raise SystemExit"], doc)
@@ -803,7 +895,12 @@ def test_the_same_function_gives_the_same_bytes():
     for seed in ("0", "1"):
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": root}
         out = subprocess.run(
-            [sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            cwd=root,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         seen.add(out.stdout)
     assert len(seen) == 1

@@ -94,6 +94,31 @@ def raise_in_arm(x, n):
     return y
 
 
+def dead_after_a_write(p, n):
+    a = p.copy()
+    d = a * 0.5
+    if n < 1:
+        d, a = a, d
+        if n < 0:
+            d[0] = 5.0
+    elif n < 3:
+        return a
+    return a * 2
+
+
+def next_or_out(x, n):
+    trips = 0
+    for i in range(n):
+        trips += 1
+        if x[i] > 0:
+            continue
+        elif x[i] < -3:
+            return trips * 10
+        else:
+            break
+    return trips
+
+
 @pytest.mark.parametrize("n", [-1, 0, 1, 2, 3, 4])
 @pytest.mark.parametrize("f", [early_returns, chained, maybe_bound], ids=lambda f: f.__name__)
 def test_branches_on_numbers(f, n):
@@ -101,9 +126,11 @@ def test_branches_on_numbers(f, n):
     agree(f, -0.7, n)
 
 
-@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("n", [-1, 0, 1, 2, 3, 4])
 @pytest.mark.parametrize(
-    "f", [swap_in_arm, write_in_one_arm, fresh_in_both], ids=lambda f: f.__name__
+    "f",
+    [swap_in_arm, write_in_one_arm, fresh_in_both, dead_after_a_write, next_or_out],
+    ids=lambda f: f.__name__,
 )
 def test_branches_on_arrays(f, n):
     agree(f, X, n)

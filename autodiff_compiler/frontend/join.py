@@ -140,14 +140,16 @@ class Joiner:
             if not same(x, y):
                 roots.append((name, x, y))
         changed: list[Object] = []
+        # Written on some way, and out of reach since: what it was before is gone all the same.
+        lost: set[Object] = set()
         for made, old in self.before.heap.items():
             x, y = a.state.heap[made], b.state.heap[made]
-            if x is y or not self.is_alive(made):
+            if x is y or old is MOVED:
                 continue
-            if isinstance(old, Value) and not isinstance(old.type, Stack):
+            if not self.is_alive(made):
+                lost |= {made} if isinstance(old, Value) else set()
+            elif isinstance(old, Value) and not isinstance(old.type, Stack):
                 changed.append(made)
-            elif old is MOVED:
-                continue
             else:
                 roots.append((made, x, y))
         for root, x, y in roots:
@@ -168,6 +170,7 @@ class Joiner:
                 names_out[root] = self.join(x, y)
         if self.previous is not None:
             self.locks |= self.previous.locks
+        moved |= lost
         return Plan(self.slots, self.groups, names_out, entries, heap_slots, self.locks, moved)
 
     def is_alive(self, made: Object) -> bool:

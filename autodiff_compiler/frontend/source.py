@@ -132,13 +132,18 @@ def _is_of(node: ast.AST, code: CodeType) -> bool:
     if isinstance(node, ast.Lambda):
         if code.co_name != "<lambda>" or node.lineno != code.co_firstlineno:
             return False
-        body = node.body
-        place = (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset)
-        return any(position == place for position in code.co_positions())
+        # By itself a lambda has other ways to its variables, but its parts stand where they stood.
+        alone = compile(ast.Expression(node), "<lambda>", "eval")
+        return any(_places(c) == _places(code) for c in _codes(alone)[:1])
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
         return node.name == code.co_name and first == code.co_firstlineno
     return False
+
+
+def _places(code: CodeType) -> set[tuple[int | None, ...]]:
+    """Where the parts of a function's body stand in the file."""
+    return {place for place in code.co_positions() if None not in place and place[2:] != (0, 0)}
 
 
 def _same_code(ours: CodeType, theirs: CodeType, asserted: bool) -> bool:

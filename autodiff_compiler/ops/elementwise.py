@@ -207,14 +207,15 @@ stop_gradient = elementwise(
     spellings=("autodiff_compiler.stop_gradient",),
 )  # fmt: skip
 
-#: What `round` and `int` do to a float. Unlike `rint` and `cast` they are refused where active:
-#: a zero derivative there is hardly what was meant.
+#: What `round` does to a float. Unlike `rint` it is refused where active: a zero derivative there is
+#: hardly what was meant.
 round_ = elementwise(
     "round", np.rint, vjp=None, numpy="np.rint({x})", c="rint{f}({x})",
     spellings=("np.round", "ndarray.round"),
 )  # fmt: skip
+#: What `int` does: its result is an integer, and passes no derivative on.
 trunc_to_int = elementwise(
-    "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=None, numpy={"scalar": "np.int64({x})", "array": "{x}.astype(np.int64)"},
+    "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=NON_DIFFERENTIABLE, numpy={"scalar": "np.int64({x})", "array": "{x}.astype(np.int64)"},
     c="(long long)({x})", result=I64,
 )  # fmt: skip
 #: y = f(x) did not overflow: y is finite, or x was not. Python raises where this does not hold.

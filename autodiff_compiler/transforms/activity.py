@@ -30,9 +30,8 @@ def active_values(
     _until_stable(varied, lambda: _varied(function.block, varied))
     useful = {v for v in results if is_float(v.type)}
     _until_stable(useful, lambda: _useful(function.block, useful))
-    active = varied & useful
-    _refuse_missing(function.block, active)
-    return active
+    _refuse_missing(function.block, varied)
+    return varied & useful
 
 
 def _until_stable(marked: set[Value], step: object) -> None:
@@ -79,15 +78,16 @@ def _flow(source: Iterable[Value], target: Iterable[Value], marked: set[Value]) 
             marked.add(t)
 
 
-def _refuse_missing(block: Block, active: set[Value]) -> None:
+def _refuse_missing(block: Block, varied: set[Value]) -> None:
+    """Refuses an op without a derivative that a derivative comes to, though it may end there (in an
+    integer): `round` is no constant."""
     for node in block.nodes:
         for inner in node.blocks:
-            _refuse_missing(inner, active)
+            _refuse_missing(inner, varied)
         if node.op.vjp is None and node.op.kind not in STRUCTURAL:
-            touched = any(r in active for r in node.results)
-            if touched and any(v in active for v in node.operands):
+            if any(v in varied for v in node.operands):
                 raise UnsupportedError(
-                    f"`{node.op.name}` has no derivative, and this value carries one",
+                    f"`{node.op.name}` has no derivative, and its argument carries one",
                     node.span,
-                    "wrap its argument in stop_gradient() if it is to count as a constant",
+                    "wrap the argument in stop_gradient() if it is to count as a constant",
                 )

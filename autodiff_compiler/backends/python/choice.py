@@ -221,7 +221,9 @@ class Choices:
         last = self.program.function.block
         for v in last.results:
             add(v, Site(self.program.end[last], last))
-        for value in sorted(self._bare, key=lambda v: -self.program.start[self.program.definition[v]]):
+        for value in sorted(
+            self._bare, key=lambda v: -self.program.start[self.program.definition[v]]
+        ):
             operand = self.program.definition[value].operands[0]
             for site in sites.get(value, []):
                 add(operand, site)
@@ -378,7 +380,7 @@ class Choices:
         if site.block is not home:
             if value in self._pinned:
                 return False
-            for holder, block in self.program.path(site.block):
+            for holder, _ in self.program.path(site.block):
                 if holder.op is not COND:
                     return False
                 if self.program.block_of[holder] is home:
@@ -449,7 +451,7 @@ class Choices:
         value = results[0]
         added: list[Value] = []
         for block in node.blocks:
-            (_, last), = self.needed.yields(node, block)
+            ((_, last),) = self.needed.yields(node, block)
             if not self._pure_arm(block, last, added):
                 self.inline.difference_update(added)
                 return
@@ -462,7 +464,11 @@ class Choices:
         if any(self._is_pinned(v) for v in (node.operands[0], *arms)):
             self._pinned.add(value)
         sites = self.sites.get(value, [])
-        if len(sites) == 1 and not value.name and not (sites[0].flow and value not in self.inline_flows):
+        if (
+            len(sites) == 1
+            and not value.name
+            and not (sites[0].flow and value not in self.inline_flows)
+        ):
             if self._may_move_branch(node, value, sites[0]):
                 self.inline.add(value)
 

@@ -123,7 +123,9 @@ class _Hazards:
         # Another trip may follow, and reads again what comes from outside.
         live &= ~params
         for block in node.blocks:
-            live |= self._bits([v for v in free_values(block) if self.program.of(v) in self.needed.values])
+            live |= self._bits(
+                [v for v in free_values(block) if self.program.of(v) in self.needed.values]
+            )
         if node.op is WHILE:
             self._scan(node.blocks[0], live | params)
         self._scan(node.blocks[-1], live | self._bits([s.again for s in slots]))
@@ -142,7 +144,9 @@ class _Hazards:
         letters = node.attrs.get("index", "")
         if "a" not in letters:
             return []
-        arrays = [p[0] for x, p in zip(letters, parts(letters, range(2, len(node.operands)))) if x == "a"]
+        arrays = [
+            p[0] for x, p in zip(letters, parts(letters, range(2, len(node.operands)))) if x == "a"
+        ]
         return [k for k in (1, *arrays) if isinstance(node.operands[k].type, Array)]
 
     # -- choosing the place -----------------------------------------------------------------------
@@ -175,7 +179,11 @@ class _Hazards:
         if maker.op is COND:
             k = maker.results.index(owner)
             flows = [
-                (b.results[k], self._rival_in_arm(maker, b, other), lambda b=b: self.fixes.results.add((b, k)))
+                (
+                    b.results[k],
+                    self._rival_in_arm(maker, b, other),
+                    lambda b=b: self.fixes.results.add((b, k)),
+                )
                 for b in maker.blocks
             ]
             return self._part_flows(flows, seen)
@@ -192,8 +200,16 @@ class _Hazards:
         before, after = (node, first + slot.number), (body, skip + slot.number)
         return self._part_flows(
             [
-                (slot.init, self._rival(node, other, True), lambda: self.fixes.operands.add(before)),
-                (slot.again, self._rival(node, other, False), lambda: self.fixes.results.add(after)),
+                (
+                    slot.init,
+                    self._rival(node, other, True),
+                    lambda: self.fixes.operands.add(before),
+                ),
+                (
+                    slot.again,
+                    self._rival(node, other, False),
+                    lambda: self.fixes.results.add(after),
+                ),
             ],
             seen,
         )

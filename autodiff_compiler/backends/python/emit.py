@@ -70,9 +70,7 @@ def emit_python(
         for p in function.params
     )
     single = len(function.results) == 1
-    return PythonSource(
-        emitter.module(name, doc), name, emitter.checks(), single, scalars, pretty
-    )
+    return PythonSource(emitter.module(name, doc), name, emitter.checks(), single, scalars, pretty)
 
 
 def _formatted(text: str) -> str:
@@ -224,7 +222,10 @@ class _Emitter:
         test = node.blocks[0]
         line = self._line
         if not self._block(test):
-            return self._explained(node.span, [f"while {self.expressions.loose(test.results[0])}:"]), []
+            return (
+                self._explained(node.span, [f"while {self.expressions.loose(test.results[0])}:"]),
+                [],
+            )
         self._line = line
         head = self._explained(node.span, ["while True:"])
         lines = self._block(test)

@@ -125,7 +125,11 @@ class Expressions:
             text = self._sum(node) or self._apply(
                 node.op, spelling(node, node.op.numpy), self.operands(node)
             )
-        if isinstance(value.type, Array) and value.type.rank == 0 and spelling(node, node.op.numpy) != "{x}":
+        if (
+            isinstance(value.type, Array)
+            and value.type.rank == 0
+            and spelling(node, node.op.numpy) != "{x}"
+        ):
             # NumPy makes scalars of what has no dims; only arrays can be stored into.
             return Text(f"np.asarray({text})")
         return text
@@ -359,7 +363,9 @@ class Expressions:
 
     def _popped(self, node: Node) -> str:
         """A pop that is printed later than it stands finds the list under its next name."""
-        return self.tight(node.operands[0] if self.choice.named(node.results[1]) else node.results[0])
+        return self.tight(
+            node.operands[0] if self.choice.named(node.results[1]) else node.results[0]
+        )
 
     def _joined(self, node: Node) -> str:
         s, *sizes = node.operands

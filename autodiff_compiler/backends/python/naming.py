@@ -114,7 +114,9 @@ class _Events:
             self._open = [fork]
             self._block(block)
             flows = self.needed.yields(node, block)
-            ends.append(self._add(self._leaves(y for _, y in flows), self._mask(r for r, _ in flows)))
+            ends.append(
+                self._add(self._leaves(y for _, y in flows), self._mask(r for r, _ in flows))
+            )
         self._open = ends
 
     def _enter(self, node: Node) -> int:

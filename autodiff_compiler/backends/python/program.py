@@ -19,9 +19,10 @@ from ...ir.graph import (
     Node,
     Value,
     carried_init,
+    consumed_slots,
     slot_params,
     slot_yields,
-)
+)  # fmt: skip
 from ...ir.types import Scalar
 
 

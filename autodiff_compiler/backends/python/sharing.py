@@ -89,7 +89,9 @@ class Sharing:
     def _own(self, value: Value) -> tuple[int, ...]:
         value = self.program.of(value)
         if value not in self.cells:
-            count = 2 if isinstance(value.type, Stack) else 1 if isinstance(value.type, Array) else 0
+            count = (
+                2 if isinstance(value.type, Stack) else 1 if isinstance(value.type, Array) else 0
+            )
             self.cells[value] = tuple(self._cell(value) for _ in range(count))
         return self.cells[value]
 
@@ -169,7 +171,9 @@ class Sharing:
     def _loop(self, node: Node) -> None:
         slots = self.program.slots[node]
         params = [self._own(s.param) for s in slots]
-        first = self._first.setdefault(node, min((c for p in params for c in p), default=len(self.mask)))
+        first = self._first.setdefault(
+            node, min((c for p in params for c in p), default=len(self.mask))
+        )
         self._flow(params, [self._own(s.init) for s in slots], first)
         for block in node.blocks:
             self._block(block)

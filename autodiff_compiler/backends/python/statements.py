@@ -25,7 +25,12 @@ class Statements:
         self.checks = checks
 
     def lines(self, node: Node, targets: list[str | None]) -> list[str]:
-        kinds = {"store": self._store, "add_at": self._add_at, "push": self._push, "poke": self._poke}
+        kinds = {
+            "store": self._store,
+            "add_at": self._add_at,
+            "push": self._push,
+            "poke": self._poke,
+        }
         if node.op.name in kinds:
             return [kinds[node.op.name](node)]
         if node.op is CHECK:
@@ -44,7 +49,9 @@ class Statements:
 
     def _assigned(self, node: Node, targets: list[str | None]) -> list[str]:
         return [
-            self.assignment(target, result) for target, result in zip(targets, node.results) if target
+            self.assignment(target, result)
+            for target, result in zip(targets, node.results)
+            if target
         ]
 
     def assignment(self, target: str, value: Value) -> str:
@@ -80,7 +87,9 @@ class Statements:
         place = self._place(node)
         short = self._updated(node, place)
         # Nothing of f32 or i32 needs to be strong here: the array decides.
-        return short or f"{place} = {self.expressions.value(node.operands[1], weak=True).at(LOWEST)}"
+        return (
+            short or f"{place} = {self.expressions.value(node.operands[1], weak=True).at(LOWEST)}"
+        )
 
     def _updated(self, node: Node, place: str) -> str | None:
         """`a[i] op= v`, if what is stored is `a[i] op v`."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Subscripts:
     """Prints what stands between the brackets of a load or a store."""
 
-    def __init__(self, program: Program, expressions: "Expressions"):
+    def __init__(self, program: Program, expressions: Expressions):
         self.program = program
         self.expressions = expressions
 
@@ -66,7 +66,12 @@ class Subscripts:
         c - start before the end of the axis.
         """
         node, first = self.program.maker(length), self.program.constant(start)
-        if node is None or node.op.name != "slice" or length is not node.results[1] or first is None:
+        if (
+            node is None
+            or node.op.name != "slice"
+            or length is not node.results[1]
+            or first is None
+        ):
             return None
         known = [self.program.constant(v) for v in node.operands[:-1]]
         if not self.program.same(node.operands[-1], n) or known.pop() != 1 or None in known:
@@ -85,7 +90,9 @@ class Subscripts:
         node = self.program.maker(start)
         if node is None or node.op.name != "slice" or node.results != (start, length):
             return None
-        fits = self.program.same(node.operands[-1], n) and self.program.same(node.operands[-2], step)
+        fits = self.program.same(node.operands[-1], n) and self.program.same(
+            node.operands[-2], step
+        )
         return node if fits else None
 
     def _as_written(self, node: Node) -> str:
