@@ -37,6 +37,12 @@ double sqrt(double);
     } \
   } while (0)
 
+#define ADC_POLL_TRIPS(count) \
+  do { \
+    const long long trips_ahead = (count); \
+    if (trips_ahead > 0) ADC_POLL(trips_ahead); \
+  } while (0)
+
 /* the product of lengths; the largest number where it does not fit */
 static inline long long adc_times(long long a, long long b) {
   long long r;
@@ -59,7 +65,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -164,55 +170,64 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   ADC_MEMORY(L);
   adc_copy(L, A, A_n0 * A_n1, sizeof(double));
   /* cholesky.py:15: L[i, j] /= L[j, j] */
+  ADC_CHECK(2, A_n0 <= 0 || A_n0 <= A_n1);
   for (long long j = 0; j < A_n0; j++) {
-    ADC_POLL(38);
+    ADC_POLL(41);
+    /* cholesky.py:9: for k in range(j): */
+    const int t = 0 < j;
     /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
-    for (long long k = 0; k < j; k++) {
+    if (t) {
       ADC_CHECK(0, j < A_n1);
-      ADC_CHECK(1, k < A_n1);
-      const double t = L[j * A_n1 + k];
-      const double t_1 = L[j * A_n1 + j];
+      double t_1 = L[j * A_n1 + j];
+      ADC_CHECK(1, j <= 0 || j <= A_n1);
+      ADC_POLL_TRIPS(j);
+      #pragma omp simd reduction(+:t_1)
+      for (long long k = 0; k < j; k++) {
+        const double t_2 = L[j * A_n1 + k];
+        t_1 -= t_2 * t_2;
+      }
+      const double t_3 = L[j * A_n1 + j];
       double *place = adc_push(tape_L_2, 1, sizeof(double));
       ADC_MEMORY(place);
-      *place = t_1;
-      const double t_2 = L[j * A_n1 + j] - t * t;
-      L[j * A_n1 + j] = t_2;
+      *place = t_3;
+      L[j * A_n1 + j] = t_1;
     }
     /* cholesky.py:11: L[j, j] = np.sqrt(L[j, j]) */
-    ADC_CHECK(2, j < A_n1);
-    const double t_3 = L[j * A_n1 + j];
+    const double t_4 = L[j * A_n1 + j];
     double *place_1 = adc_push(tape_L_3, 1, sizeof(double));
     ADC_MEMORY(place_1);
-    *place_1 = t_3;
-    const double t_4 = sqrt(L[j * A_n1 + j]);
-    L[j * A_n1 + j] = t_4;
+    *place_1 = t_4;
+    L[j * A_n1 + j] = sqrt(L[j * A_n1 + j]);
     /* cholesky.py:15: L[i, j] /= L[j, j] */
-    for (long long i = j + 1; i < A_n0; i++) {
-      ADC_POLL(18);
+    const long long t_5 = j + 1;
+    for (long long i = t_5; i < A_n0; i++) {
+      ADC_POLL(19);
       /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
-      for (long long k_1 = 0; k_1 < j; k_1++) {
-        ADC_CHECK(3, k_1 < A_n1);
-        const double t_5 = L[i * A_n1 + j];
+      if (t) {
+        double t_6 = L[i * A_n1 + j];
+        ADC_CHECK(3, j <= 0 || j <= A_n1);
+        ADC_POLL_TRIPS(j);
+        #pragma omp simd reduction(+:t_6)
+        for (long long k_1 = 0; k_1 < j; k_1++) {
+          t_6 -= L[i * A_n1 + k_1] * L[j * A_n1 + k_1];
+        }
+        const double t_7 = L[i * A_n1 + j];
         double *place_2 = adc_push(tape_L_1, 1, sizeof(double));
         ADC_MEMORY(place_2);
-        *place_2 = t_5;
-        const double t_6 = L[i * A_n1 + j] - L[i * A_n1 + k_1] * L[j * A_n1 + k_1];
+        *place_2 = t_7;
         L[i * A_n1 + j] = t_6;
       }
       /* cholesky.py:15: L[i, j] /= L[j, j] */
-      const double t_7 = L[i * A_n1 + j];
+      const double t_8 = L[i * A_n1 + j];
       double *place_3 = adc_push(tape_L, 1, sizeof(double));
       ADC_MEMORY(place_3);
-      *place_3 = t_7;
-      const double t_8 = L[i * A_n1 + j] / L[j * A_n1 + j];
-      L[i * A_n1 + j] = t_8;
+      *place_3 = t_8;
+      L[i * A_n1 + j] = L[i * A_n1 + j] / L[j * A_n1 + j];
     }
   }
   /* cholesky.py:18: total += np.log(L[j, j]) */
-  for (long long j_1 = 0; j_1 < A_n0; j_1++) {
-    ADC_POLL(2);
-    ADC_CHECK(4, j_1 < A_n1);
-  }
+  ADC_CHECK(4, A_n0 <= 0 || A_n0 <= A_n1);
+  /* cholesky.py:17: for j in range(n): */
   double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(d_L);
   #pragma omp simd
@@ -220,67 +235,66 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     d_L[l] = 0.0;
   }
   const long long t_9 = A_n0 - 1;
-  for (long long j_2 = t_9; j_2 > -1; j_2--) {
-    ADC_POLL(5);
-    const long long t_10 = (j_2 < 0 ? j_2 + A_n0 : j_2);
-    const long long t_11 = (j_2 < 0 ? j_2 + A_n1 : j_2);
-    const double t_12 = 2.0 / L[t_10 * A_n1 + t_11];
-    d_L[t_10 * A_n1 + t_11] += t_12;
+  /* cholesky.py:18: total += np.log(L[j, j]) */
+  #pragma omp simd
+  for (long long j_2 = 0; j_2 < t_9 + 1; j_2++) {
+    d_L[j_2 * A_n1 + j_2] += 2.0 / L[j_2 * A_n1 + j_2];
   }
-  /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
+  /* cholesky.py:9: for k in range(j): */
   for (long long j_3 = t_9; j_3 > -1; j_3--) {
-    ADC_POLL(59);
+    ADC_POLL(63);
     /* cholesky.py:15: L[i, j] /= L[j, j] */
-    const long long t_13 = (j_3 < 0 ? j_3 + A_n1 : j_3);
-    const long long t_14 = (j_3 < 0 ? j_3 + A_n0 : j_3);
-    /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
-    const long long t_15 = j_3 + 1 - 1;
-    for (long long i_1 = t_9; i_1 > t_15; i_1--) {
-      ADC_POLL(30);
+    /* cholesky.py:13: for k in range(j): */
+    const long long t_10 = j_3 + 1 - 1;
+    for (long long i_1 = t_9; i_1 > t_10; i_1--) {
+      ADC_POLL(32);
       /* cholesky.py:15: L[i, j] /= L[j, j] */
-      const long long t_16 = (i_1 < 0 ? i_1 + A_n0 : i_1);
-      const double t_17 = d_L[t_16 * A_n1 + t_13];
-      d_L[t_16 * A_n1 + t_13] = 0.0;
-      const double t_18 = *(double *)adc_pop(tape_L, 1, sizeof(double));
-      L[t_16 * A_n1 + t_13] = t_18;
-      const double t_19 = L[t_14 * A_n1 + t_13];
-      const double t_20 = -t_17 * (L[t_16 * A_n1 + t_13] / t_19) / t_19;
-      d_L[t_14 * A_n1 + t_13] += t_20;
-      const double t_21 = t_17 / t_19;
-      d_L[t_16 * A_n1 + t_13] += t_21;
+      const double t_11 = d_L[i_1 * A_n1 + j_3];
+      d_L[i_1 * A_n1 + j_3] = 0.0;
+      const double t_12 = *(double *)adc_pop(tape_L, 1, sizeof(double));
+      L[i_1 * A_n1 + j_3] = t_12;
+      const double t_13 = L[j_3 * A_n1 + j_3];
+      d_L[j_3 * A_n1 + j_3] += -t_11 * (L[i_1 * A_n1 + j_3] / t_13) / t_13;
+      d_L[i_1 * A_n1 + j_3] += t_11 / t_13;
       /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
-      for (long long k_2 = j_3 - 1; k_2 > -1; k_2--) {
-        const double t_22 = d_L[t_16 * A_n1 + t_13];
-        d_L[t_16 * A_n1 + t_13] = 0.0;
-        const double t_23 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
-        L[t_16 * A_n1 + t_13] = t_23;
-        const double t_24 = -t_22;
-        const long long t_25 = (k_2 < 0 ? k_2 + A_n1 : k_2);
-        const double t_26 = t_24 * L[t_16 * A_n1 + t_25];
-        d_L[t_14 * A_n1 + t_25] += t_26;
-        const double t_27 = t_24 * L[t_14 * A_n1 + t_25];
-        d_L[t_16 * A_n1 + t_25] += t_27;
-        d_L[t_16 * A_n1 + t_13] += t_22;
+      if (0 < j_3) {
+        const double t_14 = d_L[i_1 * A_n1 + j_3];
+        d_L[i_1 * A_n1 + j_3] = 0.0;
+        const double t_15 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
+        L[i_1 * A_n1 + j_3] = t_15;
+        const long long t_16 = j_3 - 1;
+        ADC_POLL_TRIPS(t_16 + 1);
+        #pragma omp simd
+        for (long long k_2 = 0; k_2 < t_16 + 1; k_2++) {
+          const double t_17 = -t_14;
+          d_L[j_3 * A_n1 + k_2] += t_17 * L[i_1 * A_n1 + k_2];
+          d_L[i_1 * A_n1 + k_2] += t_17 * L[j_3 * A_n1 + k_2];
+        }
+        /* cholesky.py:13: for k in range(j): */
+        d_L[i_1 * A_n1 + j_3] += t_14;
       }
     }
     /* cholesky.py:11: L[j, j] = np.sqrt(L[j, j]) */
-    const double t_28 = d_L[t_14 * A_n1 + t_13];
-    d_L[t_14 * A_n1 + t_13] = 0.0;
-    const double t_29 = *(double *)adc_pop(tape_L_3, 1, sizeof(double));
-    L[t_14 * A_n1 + t_13] = t_29;
-    const double t_30 = t_28 * 0.5 / sqrt(L[t_14 * A_n1 + t_13]);
-    d_L[t_14 * A_n1 + t_13] += t_30;
+    const double t_18 = d_L[j_3 * A_n1 + j_3];
+    d_L[j_3 * A_n1 + j_3] = 0.0;
+    const double t_19 = *(double *)adc_pop(tape_L_3, 1, sizeof(double));
+    L[j_3 * A_n1 + j_3] = t_19;
+    d_L[j_3 * A_n1 + j_3] += t_18 * 0.5 / sqrt(L[j_3 * A_n1 + j_3]);
     /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
-    for (long long k_3 = j_3 - 1; k_3 > -1; k_3--) {
-      const double t_31 = d_L[t_14 * A_n1 + t_13];
-      d_L[t_14 * A_n1 + t_13] = 0.0;
-      const double t_32 = *(double *)adc_pop(tape_L_2, 1, sizeof(double));
-      L[t_14 * A_n1 + t_13] = t_32;
-      const long long t_33 = (k_3 < 0 ? k_3 + A_n1 : k_3);
-      const double t_34 = -t_31 * L[t_14 * A_n1 + t_33];
-      const double t_35 = t_34 + t_34;
-      d_L[t_14 * A_n1 + t_33] += t_35;
-      d_L[t_14 * A_n1 + t_13] += t_31;
+    if (0 < j_3) {
+      const double t_20 = d_L[j_3 * A_n1 + j_3];
+      d_L[j_3 * A_n1 + j_3] = 0.0;
+      const double t_21 = *(double *)adc_pop(tape_L_2, 1, sizeof(double));
+      L[j_3 * A_n1 + j_3] = t_21;
+      const long long t_22 = j_3 - 1;
+      ADC_POLL_TRIPS(t_22 + 1);
+      #pragma omp simd
+      for (long long k_3 = 0; k_3 < t_22 + 1; k_3++) {
+        const double t_23 = -t_20 * L[j_3 * A_n1 + k_3];
+        d_L[j_3 * A_n1 + k_3] += t_23 + t_23;
+      }
+      /* cholesky.py:9: for k in range(j): */
+      d_L[j_3 * A_n1 + j_3] += t_20;
     }
   }
   const long long shape[] = {A_n0, A_n1};

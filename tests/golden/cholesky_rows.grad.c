@@ -77,7 +77,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -181,11 +181,11 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(L);
   adc_copy(L, A, A_n0 * A_n1, sizeof(double));
-  /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
+  /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
+  ADC_CHECK(0, A_n0 <= 0 || A_n0 <= A_n1);
   for (long long j = 0; j < A_n0; j++) {
     ADC_POLL(27);
     /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
-    ADC_CHECK(0, j < A_n1);
     const long long length = adc_length(0, adc_clip(j, A_n1, 0, A_n1), 1);
     double t = 0.0;
     #pragma omp simd reduction(+:t)
@@ -202,83 +202,76 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     *place_1 = t_2;
     L[j * A_n1 + j] = t_1;
     /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
-    for (long long i = j + 1; i < A_n0; i++) {
+    const long long t_3 = j + 1;
+    for (long long i = t_3; i < A_n0; i++) {
       ADC_POLL(12);
-      double t_3 = 0.0;
-      #pragma omp simd reduction(+:t_3)
+      double t_4 = 0.0;
+      #pragma omp simd reduction(+:t_4)
       for (long long k = 0; k < length; k++) {
-        t_3 += L[i * A_n1 + k] * L[j * A_n1 + k];
+        t_4 += L[i * A_n1 + k] * L[j * A_n1 + k];
       }
-      const double t_4 = (L[i * A_n1 + j] - t_3) / L[j * A_n1 + j];
+      const double t_5 = (L[i * A_n1 + j] - t_4) / L[j * A_n1 + j];
       double *place_2 = adc_push(tape_value, 1, sizeof(double));
       ADC_MEMORY(place_2);
-      *place_2 = t_4;
-      const double t_5 = L[i * A_n1 + j];
+      *place_2 = t_5;
+      const double t_6 = L[i * A_n1 + j];
       double *place_3 = adc_push(tape_L, 1, sizeof(double));
       ADC_MEMORY(place_3);
-      *place_3 = t_5;
-      L[i * A_n1 + j] = t_4;
+      *place_3 = t_6;
+      L[i * A_n1 + j] = t_5;
     }
   }
-  /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
+  /* cholesky_rows.py:8: for j in range(len(L)): */
   double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(d_L);
   #pragma omp simd
   for (long long k = 0; k < A_n0 * A_n1; k++) {
     d_L[k] = 0.0;
   }
-  const long long t_6 = A_n0 - 1;
+  const long long t_7 = A_n0 - 1;
   /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
-  for (long long j_1 = t_6; j_1 > -1; j_1--) {
+  for (long long j_1 = t_7; j_1 > -1; j_1--) {
     ADC_POLL(46 + 4 * A_n0 * A_n1);
     /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
-    const long long t_7 = (j_1 < 0 ? j_1 + A_n0 : j_1);
-    const long long t_8 = (j_1 < 0 ? j_1 + A_n1 : j_1);
-    const double t_9 = 2.0 / L[t_7 * A_n1 + t_8];
-    d_L[t_7 * A_n1 + t_8] += t_9;
+    d_L[j_1 * A_n1 + j_1] += 2.0 / L[j_1 * A_n1 + j_1];
     /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
     const long long length_1 = adc_length(0, adc_clip(j_1, A_n1, 0, A_n1), 1);
-    const long long t_10 = j_1 + 1 - 1;
-    for (long long i_1 = t_6; i_1 > t_10; i_1--) {
+    const long long t_8 = j_1 + 1 - 1;
+    for (long long i_1 = t_7; i_1 > t_8; i_1--) {
       ADC_POLL(20 + 2 * A_n0 * A_n1);
-      const long long t_11 = (i_1 < 0 ? i_1 + A_n0 : i_1);
-      const double t_12 = d_L[t_11 * A_n1 + t_8];
-      d_L[t_11 * A_n1 + t_8] = 0.0;
-      const double t_13 = *(double *)adc_pop(tape_L, 1, sizeof(double));
-      L[t_11 * A_n1 + t_8] = t_13;
-      const double t_14 = L[t_7 * A_n1 + t_8];
-      const double t_15 = t_12 / t_14;
-      const double t_16 = *(double *)adc_pop(tape_value, 1, sizeof(double));
-      const double t_17 = -t_12 * t_16 / t_14;
-      d_L[t_7 * A_n1 + t_8] += t_17;
-      const double t_18 = -t_15;
+      const double t_9 = d_L[i_1 * A_n1 + j_1];
+      d_L[i_1 * A_n1 + j_1] = 0.0;
+      const double t_10 = *(double *)adc_pop(tape_L, 1, sizeof(double));
+      L[i_1 * A_n1 + j_1] = t_10;
+      const double t_11 = L[j_1 * A_n1 + j_1];
+      const double t_12 = t_9 / t_11;
+      const double t_13 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+      d_L[j_1 * A_n1 + j_1] += -t_9 * t_13 / t_11;
+      const double t_14 = -t_12;
       #pragma omp simd
       for (long long k = 0; k < length_1; k++) {
-        d_L[t_7 * A_n1 + k] += t_18 * L[t_11 * A_n1 + k];
+        d_L[j_1 * A_n1 + k] += t_14 * L[i_1 * A_n1 + k];
       }
       #pragma omp simd
       for (long long k = 0; k < length_1; k++) {
-        d_L[t_11 * A_n1 + k] += t_18 * L[t_7 * A_n1 + k];
+        d_L[i_1 * A_n1 + k] += t_14 * L[j_1 * A_n1 + k];
       }
-      d_L[t_11 * A_n1 + t_8] += t_15;
+      d_L[i_1 * A_n1 + j_1] += t_12;
     }
     /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
-    const double t_19 = d_L[t_7 * A_n1 + t_8];
-    d_L[t_7 * A_n1 + t_8] = 0.0;
-    const double t_20 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
-    L[t_7 * A_n1 + t_8] = t_20;
-    const double t_21 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
-    const double t_22 = t_19 * 0.5 / t_21;
-    const double t_23 = -t_22;
+    const double t_15 = d_L[j_1 * A_n1 + j_1];
+    d_L[j_1 * A_n1 + j_1] = 0.0;
+    const double t_16 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
+    L[j_1 * A_n1 + j_1] = t_16;
+    const double t_17 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+    const double t_18 = t_15 * 0.5 / t_17;
+    const double t_19 = -t_18;
     #pragma omp simd
     for (long long k = 0; k < length_1; k++) {
-      d_L[t_7 * A_n1 + k] += t_23 * L[t_7 * A_n1 + k];
+      d_L[j_1 * A_n1 + k] += t_19 * L[j_1 * A_n1 + k];
+      d_L[j_1 * A_n1 + k] += t_19 * L[j_1 * A_n1 + k];
     }
-    #pragma omp simd
-    for (long long k = 0; k < length_1; k++) {
-      d_L[t_7 * A_n1 + k] += t_23 * L[t_7 * A_n1 + k];
-    }
-    d_L[t_7 * A_n1 + t_8] += t_22;
+    d_L[j_1 * A_n1 + j_1] += t_18;
   }
   const long long shape[] = {A_n0, A_n1};
   void *data;

@@ -73,7 +73,7 @@ typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; }
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -224,74 +224,53 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   }
   /* heat_stepper.py:8: return np.sum((u - target) ** 2) */
   ADC_CHECK(0, u0_n0 == target_n0);
-  double *t_1 = adc_alloc(&frame, u0_n0, sizeof(double));
-  ADC_MEMORY(t_1);
-  #pragma omp simd
-  for (long long i = 0; i < u0_n0; i++) {
-    t_1[i] = u[i] - target[i];
-  }
   const long long shape[] = {u0_n0};
   void *data;
   ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
   double *d_u = data;
   #pragma omp simd
   for (long long i = 0; i < u0_n0; i++) {
-    d_u[i] = 1.0 * t_1[i] + 1.0 * t_1[i];
+    const double t_1 = 1.0 * (u[i] - target[i]);
+    d_u[i] = t_1 + t_1;
   }
-  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
+  /* heat_stepper.py:6: for _ in range(steps): */
   long long t_2;
   ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_2));
+  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
   double t_3 = 0.0;
   const adc_mark mark_1 = adc_here(&frame);
   for (long long i_2 = t_2; i_2 > -1; i_2--) {
-    ADC_POLL(151 + 6 * u0_n0);
+    ADC_POLL(85 + 4 * u0_n0);
     const long long first_1 = adc_clip(1, u0_n0, 0, u0_n0);
     const long long length_1 = adc_length(first_1, adc_clip(-1, u0_n0, 0, u0_n0), 1);
     double *t_4 = adc_alloc(&frame, length_1, sizeof(double));
     ADC_MEMORY(t_4);
+    adc_copy(t_4, adc_pop(tape_u, length_1, sizeof(double)), length_1, sizeof(double));
     #pragma omp simd
     for (long long i = 0; i < length_1; i++) {
-      t_4[i] = d_u[1 + i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      d_u[1 + i] = 0.0;
-    }
-    double *t_5 = adc_alloc(&frame, length_1, sizeof(double));
-    ADC_MEMORY(t_5);
-    adc_copy(t_5, adc_pop(tape_u, length_1, sizeof(double)), length_1, sizeof(double));
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      u[1 + i] = t_5[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      d_u[1 + i] += t_4[i];
+      u[1 + i] = t_4[i];
     }
     double d_conductivity = 0.0;
+    double *t_5 = adc_alloc(&frame, length_1, sizeof(double));
+    ADC_MEMORY(t_5);
     #pragma omp simd reduction(+:d_conductivity)
     for (long long i = 0; i < length_1; i++) {
-      d_conductivity += t_4[i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
-    }
-    double *t_6 = adc_alloc(&frame, length_1, sizeof(double));
-    ADC_MEMORY(t_6);
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      t_6[i] = t_4[i] * conductivity;
+      d_conductivity += d_u[1 + i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
+      t_5[i] = d_u[1 + i] * conductivity;
     }
     #pragma omp simd
     for (long long i = 0; i < length_1; i++) {
-      d_u[i] += t_6[i];
+      d_u[i] += t_5[i];
     }
     #pragma omp simd
     for (long long i = 0; i < length_1; i++) {
-      d_u[2 + i] += t_6[i];
+      d_u[2 + i] += t_5[i];
     }
     #pragma omp simd
     for (long long i = 0; i < length_1; i++) {
-      d_u[1 + i] += -t_6[i] * 2.0;
+      d_u[1 + i] += -t_5[i] * 2.0;
     }
-    t_3 = t_3 + d_conductivity;
+    t_3 += d_conductivity;
     adc_release(&frame, mark_1);
   }
   out[1].f = t_3;

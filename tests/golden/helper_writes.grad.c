@@ -43,7 +43,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -122,9 +122,6 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   #pragma omp simd
   for (long long i = 0; i < a_n0; i++) {
     t_2[i] = a_1[i] / t_1;
-  }
-  #pragma omp simd
-  for (long long i = 0; i < a_n0; i++) {
     a_1[i] = t_2[i];
   }
   double t_3 = 0.0;
@@ -138,74 +135,51 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   #pragma omp simd
   for (long long i = 0; i < b_n0; i++) {
     t_5[i] = b_1[i] / t_4;
-  }
-  #pragma omp simd
-  for (long long i = 0; i < b_n0; i++) {
     b_1[i] = t_5[i];
   }
   /* helper_writes.py:13: return 1.0 - a @ b */
   ADC_CHECK(0, a_n0 == b_n0);
-  const double t_6 = -1.0;
-  double *d_a = adc_alloc(&frame, b_n0, sizeof(double));
+  double *d_a = adc_alloc(&frame, a_n0, sizeof(double));
   ADC_MEMORY(d_a);
-  #pragma omp simd
-  for (long long i = 0; i < b_n0; i++) {
-    d_a[i] = t_6 * b_1[i];
-  }
   double *d_b = adc_alloc(&frame, a_n0, sizeof(double));
   ADC_MEMORY(d_b);
-  #pragma omp simd
+  double *t_6 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(t_6);
+  double t_7 = 0.0;
+  #pragma omp simd reduction(+:t_7)
   for (long long i = 0; i < a_n0; i++) {
-    d_b[i] = t_6 * a_1[i];
-  }
-  /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
-  double *t_7 = adc_alloc(&frame, b_n0, sizeof(double));
-  ADC_MEMORY(t_7);
-  #pragma omp simd
-  for (long long i = 0; i < b_n0; i++) {
-    t_7[i] = d_b[i];
-  }
-  #pragma omp simd
-  for (long long i = 0; i < b_n0; i++) {
+    d_a[i] = -1.0 * b_1[i];
+    d_b[i] = -1.0 * a_1[i];
+    /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
+    t_6[i] = d_b[i];
     d_b[i] = 0.0;
+    t_7 += -t_6[i] * t_5[i] / t_4;
   }
-  double t_8 = 0.0;
-  #pragma omp simd reduction(+:t_8)
-  for (long long i = 0; i < b_n0; i++) {
-    t_8 += -t_7[i] * t_5[i] / t_4;
-  }
+  const double t_8 = t_7 * 0.5 / t_4;
   const long long shape[] = {a_n0};
   void *data;
   ADC_MEMORY(call->alloc(call, 1, shape, &data) == 0);
-  double *d_b_1 = data;
-  const double t_9 = t_8 * 0.5 / t_4;
-  #pragma omp simd
+  double *d_b_2 = data;
+  double *t_9 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(t_9);
+  double t_10 = 0.0;
+  #pragma omp simd reduction(+:t_10)
   for (long long i = 0; i < a_n0; i++) {
-    d_b_1[i] = d_b[i] + t_7[i] / t_4 + t_9 * b_old[i] + t_9 * b_old[i];
-  }
-  double *t_10 = adc_alloc(&frame, a_n0, sizeof(double));
-  ADC_MEMORY(t_10);
-  #pragma omp simd
-  for (long long i = 0; i < a_n0; i++) {
-    t_10[i] = d_a[i];
-  }
-  #pragma omp simd
-  for (long long i = 0; i < a_n0; i++) {
+    const double d_b_1 = t_8 * b_old[i];
+    d_b_2[i] = d_b[i] + t_6[i] / t_4 + d_b_1 + d_b_1;
+    t_9[i] = d_a[i];
     d_a[i] = 0.0;
+    t_10 += -t_9[i] * t_2[i] / t_1;
   }
-  double t_11 = 0.0;
-  #pragma omp simd reduction(+:t_11)
-  for (long long i = 0; i < a_n0; i++) {
-    t_11 += -t_10[i] * t_2[i] / t_1;
-  }
-  const long long shape_1[] = {b_n0};
+  const double t_11 = t_10 * 0.5 / t_1;
+  const long long shape_1[] = {a_n0};
   void *data_1;
   ADC_MEMORY(call->alloc(call, 0, shape_1, &data_1) == 0);
-  double *d_a_1 = data_1;
-  const double t_12 = t_11 * 0.5 / t_1;
+  double *d_a_2 = data_1;
   #pragma omp simd
-  for (long long i = 0; i < b_n0; i++) {
-    d_a_1[i] = d_a[i] + t_10[i] / t_1 + t_12 * a_old[i] + t_12 * a_old[i];
+  for (long long i = 0; i < a_n0; i++) {
+    const double d_a_1 = t_11 * a_old[i];
+    d_a_2[i] = d_a[i] + t_9[i] / t_1 + d_a_1 + d_a_1;
   }
 done:
   adc_leave(&frame);

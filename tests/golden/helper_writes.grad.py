@@ -20,31 +20,23 @@ def grad_angle(a, b):
     t_3 = b / t_2
     b[:] = t_3
     # line 13: return 1.0 - a @ b
-    holds = n == b_n0
-    if not holds:
+    if n != b_n0:
         raise ArithmeticError("check 0: matmul: the inner dimensions do not agree")
-    t_4 = -1.0
-    d_a = t_4 * b
-    d_b = t_4 * a
+    d_a = -1.0 * b
+    d_b = -1.0 * a
     # line 6: v /= np.sqrt(np.sum(v * v))
-    t_5 = d_b[:b_n0].copy()
+    t_4 = d_b[:b_n0].copy()
     d_b[:b_n0] = 0.0
-    d_b_1 = t_5 / t_2
+    d_b_1 = t_4 / t_2
     d_b = d_b + d_b_1
-    t_6 = np.reshape(np.sum(-t_5 * t_3 / t_2) * 0.5 / t_2, 1)
-    t_7 = np.broadcast_to(t_6, b_n0)
-    d_b_1 = t_7 * b_old
+    d_b_1 = np.sum(-t_4 * t_3 / t_2) * 0.5 / t_2 * b_old
     d_b = d_b + d_b_1
-    d_b_1 = t_7 * b_old
     d_b = d_b + d_b_1
-    t_8 = d_a[:n].copy()
+    t_5 = d_a[:n].copy()
     d_a[:n] = 0.0
-    d_a_1 = t_8 / t
+    d_a_1 = t_5 / t
     d_a = d_a + d_a_1
-    t_9 = np.reshape(np.sum(-t_8 * t_1 / t) * 0.5 / t, 1)
-    t_10 = np.broadcast_to(t_9, n)
-    d_a_1 = t_10 * a_old
+    d_a_1 = np.sum(-t_5 * t_1 / t) * 0.5 / t * a_old
     d_a = d_a + d_a_1
-    d_a_1 = t_10 * a_old
     d_a = d_a + d_a_1
     return d_a, d_b

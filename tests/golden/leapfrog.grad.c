@@ -61,7 +61,7 @@ typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; }
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -221,98 +221,77 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   /* leapfrog.py:10: return 0.5 * np.sum(v * v) + 0.25 * np.sum(x**4) */
   double *d_x = adc_alloc(&frame, position_n0, sizeof(double));
   ADC_MEMORY(d_x);
-  const int t_1 = 4.0 == 0.0;
-  const double t_2 = 4.0 - 1.0;
   #pragma omp simd
   for (long long i = 0; i < position_n0; i++) {
-    d_x[i] = (t_1 ? 0.0 : 0.25 * 4.0 * pow(x[i], t_2));
+    d_x[i] = 0.25 * 4.0 * pow(x[i], 3.0);
   }
-  double *d_v = adc_alloc(&frame, velocity_n0, sizeof(double));
-  ADC_MEMORY(d_v);
+  double *d_v_1 = adc_alloc(&frame, velocity_n0, sizeof(double));
+  ADC_MEMORY(d_v_1);
   #pragma omp simd
   for (long long i = 0; i < velocity_n0; i++) {
-    d_v[i] = 0.5 * v[i] + 0.5 * v[i];
+    const double d_v = 0.5 * v[i];
+    d_v_1[i] = d_v + d_v;
   }
-  /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
-  long long t_3;
-  ADC_CHECK(2, !__builtin_sub_overflow(steps, 1, &t_3));
+  /* leapfrog.py:6: for _ in range(steps): */
+  long long t_1;
+  ADC_CHECK(2, !__builtin_sub_overflow(steps, 1, &t_1));
   /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
   double *d_x_next = adc_alloc(&frame, position_n0, sizeof(double));
   ADC_MEMORY(d_x_next);
   double *d_v_next = adc_alloc(&frame, velocity_n0, sizeof(double));
   ADC_MEMORY(d_v_next);
   const adc_mark mark_1 = adc_here(&frame);
-  for (long long i_2 = t_3; i_2 > -1; i_2--) {
-    ADC_POLL(31 + 6 * velocity_n0 + 5 * position_n0);
+  for (long long i_2 = t_1; i_2 > -1; i_2--) {
+    ADC_POLL(29 + 6 * velocity_n0 + 5 * position_n0);
     /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
-    double *d_v_1 = adc_alloc(&frame, velocity_n0, sizeof(double));
-    ADC_MEMORY(d_v_1);
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      d_v_1[i] = d_v[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      d_v[i] = 0.0;
-    }
-    const double t_4 = 0.5 * dt;
-    const int t_5 = 3.0 == 0.0;
-    const double t_6 = 3.0 - 1.0;
-    double *d_x_1 = adc_alloc(&frame, position_n0, sizeof(double));
-    ADC_MEMORY(d_x_1);
-    #pragma omp simd
-    for (long long i = 0; i < position_n0; i++) {
-      d_x_1[i] = d_x[i] + (t_5 ? 0.0 : -d_v_1[i] * t_4 * 3.0 * pow(x[i], t_6));
-    }
-    /* leapfrog.py:8: x += dt * v */
-    double *d_x_2 = adc_alloc(&frame, position_n0, sizeof(double));
-    ADC_MEMORY(d_x_2);
-    #pragma omp simd
-    for (long long i = 0; i < position_n0; i++) {
-      d_x_2[i] = d_x_1[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < position_n0; i++) {
-      d_x_1[i] = 0.0;
-    }
-    double *t_7 = adc_alloc(&frame, position_n0, sizeof(double));
-    ADC_MEMORY(t_7);
-    adc_copy(t_7, adc_pop(tape_x, position_n0, sizeof(double)), position_n0, sizeof(double));
-    #pragma omp simd
-    for (long long i = 0; i < position_n0; i++) {
-      x[i] = t_7[i];
-    }
     double *d_v_2 = adc_alloc(&frame, velocity_n0, sizeof(double));
     ADC_MEMORY(d_v_2);
     #pragma omp simd
     for (long long i = 0; i < velocity_n0; i++) {
-      d_v_2[i] = d_v[i] + d_v_1[i] + d_x_2[i] * dt;
+      d_v_2[i] = d_v_1[i];
+      d_v_1[i] = 0.0;
     }
-    /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
+    const double t_2 = 0.5 * dt;
+    double *d_x_1 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(d_x_1);
+    double *d_x_2 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(d_x_2);
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      d_x_1[i] = d_x[i] + -d_v_2[i] * t_2 * 3.0 * pow(x[i], 2.0);
+      /* leapfrog.py:8: x += dt * v */
+      d_x_2[i] = d_x_1[i];
+      d_x_1[i] = 0.0;
+    }
+    double *t_3 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(t_3);
+    adc_copy(t_3, adc_pop(tape_x, position_n0, sizeof(double)), position_n0, sizeof(double));
+    #pragma omp simd
+    for (long long i = 0; i < position_n0; i++) {
+      x[i] = t_3[i];
+    }
     double *d_v_3 = adc_alloc(&frame, velocity_n0, sizeof(double));
     ADC_MEMORY(d_v_3);
+    double *d_v_4 = adc_alloc(&frame, velocity_n0, sizeof(double));
+    ADC_MEMORY(d_v_4);
     #pragma omp simd
     for (long long i = 0; i < velocity_n0; i++) {
-      d_v_3[i] = d_v_2[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      d_v_2[i] = 0.0;
-    }
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      d_v_next[i] = d_v_2[i] + d_v_3[i];
+      d_v_3[i] = d_v_1[i] + d_v_2[i] + d_x_2[i] * dt;
+      /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
+      d_v_4[i] = d_v_3[i];
+      d_v_3[i] = 0.0;
+      d_v_next[i] = d_v_3[i] + d_v_4[i];
     }
     #pragma omp simd
     for (long long i = 0; i < position_n0; i++) {
-      d_x_next[i] = d_x_1[i] + d_x_2[i] + (t_5 ? 0.0 : -d_v_3[i] * t_4 * 3.0 * pow(x[i], t_6));
+      d_x_next[i] = d_x_1[i] + d_x_2[i] + -d_v_4[i] * t_2 * 3.0 * pow(x[i], 2.0);
     }
     double *old_d_x = d_x;
     d_x = d_x_next;
     d_x_next = old_d_x;
-    double *old_d_v = d_v;
-    d_v = d_v_next;
-    d_v_next = old_d_v;
+    double *old_d_v_1 = d_v_1;
+    d_v_1 = d_v_next;
+    d_v_next = old_d_v_1;
     adc_release(&frame, mark_1);
   }
   const long long shape[] = {position_n0};
@@ -324,7 +303,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   void *data_1;
   ADC_MEMORY(call->alloc(call, 1, shape_1, &data_1) == 0);
   double *result_1 = data_1;
-  adc_copy(result_1, d_v, velocity_n0, sizeof(double));
+  adc_copy(result_1, d_v_1, velocity_n0, sizeof(double));
 done:
   adc_leave(&frame);
   return status;

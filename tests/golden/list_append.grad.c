@@ -53,7 +53,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -169,17 +169,19 @@ int adc_grad_path_length(const adc_leaf *in, adc_leaf *out, adc_call *call, long
     ADC_MEMORY(place_2);
     *place_2 = t_3;
   }
+  /* list_append.py:3: for k in range(steps): */
   const long long t_4 = s_1->length;
   /* list_append.py:6: for p in positions: */
   const long long t_5 = s_1->length;
+  /* list_append.py:7: total += p * p */
   for (long long p = 0; p < t_5; p++) {
     ADC_POLL(2);
+    /* list_append.py:6: for p in positions: */
     const double p_1 = ((double *)s_1->data)[p];
     double *place_3 = adc_push(tape_p, 1, sizeof(double));
     ADC_MEMORY(place_3);
     *place_3 = p_1;
   }
-  /* list_append.py:7: total += p * p */
   double *t_6 = adc_alloc(&frame, t_4, sizeof(double));
   ADC_MEMORY(t_6);
   #pragma omp simd
@@ -193,37 +195,38 @@ int adc_grad_path_length(const adc_leaf *in, adc_leaf *out, adc_call *call, long
     ADC_MEMORY(place_4);
     adc_copy(place_4, t_6 + i, 1, sizeof(double));
   }
-  /* list_append.py:6: for p in positions: */
-  for (long long p_2 = t_5 - 1; p_2 > -1; p_2--) {
+  const long long t_7 = t_5 - 1;
+  for (long long p_2 = t_7; p_2 > -1; p_2--) {
     ADC_POLL(5);
     /* list_append.py:7: total += p * p */
     const double p_3 = *(double *)adc_pop(tape_p, 1, sizeof(double));
     const double d_p = p_3 + p_3;
     /* list_append.py:6: for p in positions: */
-    const double t_7 = ((double *)s_2->data)[p_2];
-    const double t_8 = t_7 + d_p;
+    const double t_8 = ((double *)s_2->data)[p_2];
+    const double t_9 = t_8 + d_p;
     double *place_5 = &((double *)s_2->data)[p_2];
-    *place_5 = t_8;
+    *place_5 = t_9;
   }
-  /* list_append.py:4: positions.append(positions[-1] + speed * k) */
-  long long t_9;
-  ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_9));
-  double t_10 = 0.0;
-  for (long long k_1 = t_9; k_1 > -1; k_1--) {
+  /* list_append.py:3: for k in range(steps): */
+  long long t_10;
+  ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_10));
+  double t_11 = 0.0;
+  for (long long k_1 = t_10; k_1 > -1; k_1--) {
     ADC_POLL(8);
-    const double t_11 = *(double *)adc_pop(s_2, 1, sizeof(double));
-    const double d_speed = t_11 * (double)k_1;
-    const long long t_12 = *(long long *)adc_pop(tape_value, 1, sizeof(long long));
-    const double t_13 = ((double *)s_2->data)[t_12];
-    const double t_14 = t_13 + t_11;
-    double *place_6 = &((double *)s_2->data)[t_12];
-    *place_6 = t_14;
-    t_10 = t_10 + d_speed;
+    /* list_append.py:4: positions.append(positions[-1] + speed * k) */
+    const double t_12 = *(double *)adc_pop(s_2, 1, sizeof(double));
+    const double d_speed = t_12 * (double)k_1;
+    const long long t_13 = *(long long *)adc_pop(tape_value, 1, sizeof(long long));
+    const double t_14 = ((double *)s_2->data)[t_13];
+    const double t_15 = t_14 + t_12;
+    double *place_6 = &((double *)s_2->data)[t_13];
+    *place_6 = t_15;
+    t_11 += d_speed;
   }
   /* list_append.py:3: for k in range(steps): */
   const double d_start = *(double *)adc_pop(s_2, 1, sizeof(double));
   out[0].f = d_start;
-  out[1].f = t_10;
+  out[1].f = t_11;
 done:
   adc_leave(&frame);
   return status;

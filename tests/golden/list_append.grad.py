@@ -21,12 +21,12 @@ def grad_path_length(start, speed, steps):
         tape.append(tape[k_2] + speed * np.float64(k))
     # line 6: for p in positions:
     k_3 = len(tape)
+    # line 7: total += p * p
     for p in range(k_3):
+        # line 6: for p in positions:
         p = tape[p]
         tape_p.append(p)
-    # line 7: total += p * p
     tape_1 = list(np.zeros(len(tape)))
-    # line 6: for p in positions:
     for p in range(k_3 - 1, -1, -1):
         # line 7: total += p * p
         p_1 = tape_p.pop()
@@ -34,8 +34,9 @@ def grad_path_length(start, speed, steps):
         # line 6: for p in positions:
         tape_1[p] = tape_1[p] + d_p
     d_speed = 0.0
-    # line 4: positions.append(positions[-1] + speed * k)
+    # line 3: for k in range(steps):
     for k in range(steps - 1, -1, -1):
+        # line 4: positions.append(positions[-1] + speed * k)
         t = tape_1.pop()
         d_speed_1 = t * np.float64(k)
         d_speed += d_speed_1

@@ -58,7 +58,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -158,10 +158,10 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   adc_stack *tape_value_2 = adc_stack_new(&frame);
   ADC_MEMORY(tape_value_2);
   /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+  ADC_CHECK(0, X_n0 <= 0 || X_n0 <= y_n0);
   for (long long i = 0; i < X_n0; i++) {
     ADC_POLL(17);
     /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
-    ADC_CHECK(0, i < y_n0);
     ADC_CHECK(1, X_n1 == w_n0);
     double t = 0.0;
     #pragma omp simd reduction(+:t)
@@ -189,6 +189,7 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
       *place_2 = t_3;
     }
   }
+  /* logistic_loss.py:6: for i in range(X.shape[0]): */
   double *d_w = adc_alloc(&frame, w_n0, sizeof(double));
   ADC_MEMORY(d_w);
   #pragma omp simd
@@ -196,49 +197,47 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     d_w[j] = 0.0;
   }
   /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
+  const long long t_4 = X_n0 - 1;
   double d_total = 1.0;
   double *d_w_next = adc_alloc(&frame, w_n0, sizeof(double));
   ADC_MEMORY(d_w_next);
-  for (long long i_1 = X_n0 - 1; i_1 > -1; i_1--) {
+  for (long long i_1 = t_4; i_1 > -1; i_1--) {
     ADC_POLL(20 + w_n0);
+    /* logistic_loss.py:8: if margin > 0.0: */
+    const int t_5 = *(unsigned char *)adc_pop(tape_value_2, 1, sizeof(unsigned char));
     /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
-    const int t_4 = *(unsigned char *)adc_pop(tape_value_2, 1, sizeof(unsigned char));
     double d_margin;
-    double d_total_1;
-    if (t_4) {
+    if (t_5) {
       /* logistic_loss.py:9: total += np.log(1.0 + np.exp(-margin)) */
-      const double t_5 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
-      d_margin = -(d_total / (1.0 + t_5) * t_5);
-      d_total_1 = d_total;
+      const double t_6 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+      d_margin = -(d_total / (1.0 + t_6) * t_6);
     } else {
       /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
       const double d_margin_1 = -d_total;
-      const double t_6 = *(double *)adc_pop(tape_value, 1, sizeof(double));
-      const double d_margin_2 = d_total / (1.0 + t_6) * t_6;
+      const double t_7 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+      const double d_margin_2 = d_total / (1.0 + t_7) * t_7;
       d_margin = d_margin_1 + d_margin_2;
-      d_total_1 = d_total;
     }
     /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
-    const double t_7 = d_margin * y[(i_1 < 0 ? i_1 + y_n0 : i_1)];
-    const long long t_8 = (i_1 < 0 ? i_1 + X_n0 : i_1);
+    const double t_8 = d_margin * y[i_1];
     #pragma omp simd
     for (long long j = 0; j < w_n0; j++) {
-      d_w_next[j] = d_w[j] + t_7 * X[t_8 * X_n1 + j];
+      d_w_next[j] = d_w[j] + t_8 * X[i_1 * X_n1 + j];
     }
-    d_total = d_total_1;
     double *old_d_w = d_w;
     d_w = d_w_next;
     d_w_next = old_d_w;
   }
   /* logistic_loss.py:5: total = 0.5 * strength * np.sum(w * w) */
+  const double t_9 = d_total * (0.5 * strength);
   const long long shape[] = {w_n0};
   void *data;
   ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
-  double *d_w_1 = data;
-  const double t_9 = d_total * (0.5 * strength);
+  double *d_w_2 = data;
   #pragma omp simd
   for (long long j = 0; j < w_n0; j++) {
-    d_w_1[j] = d_w[j] + t_9 * w[j] + t_9 * w[j];
+    const double d_w_1 = t_9 * w[j];
+    d_w_2[j] = d_w[j] + d_w_1 + d_w_1;
   }
 done:
   adc_leave(&frame);

@@ -52,7 +52,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -140,11 +140,12 @@ int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   const double tolerance = in[1].f;
   adc_stack *tape_term = adc_stack_new(&frame);
   ADC_MEMORY(tape_term);
-  /* loop_break.py:7: if abs(term) < tolerance: */
+  /* loop_break.py:9: total += term */
   double term = 1.0;
   long long t = 0;
   for (long long k = 1; k < 100; k++) {
-    ADC_POLL(13);
+    ADC_POLL(10);
+    /* loop_break.py:5: for k in range(1, 100): */
     double *place = adc_push(tape_term, 1, sizeof(double));
     ADC_MEMORY(place);
     *place = term;
@@ -152,42 +153,39 @@ int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     const double t_1 = (double)k;
     ADC_CHECK(0, t_1 != 0.0);
     const double term_1 = term * x / t_1;
-    /* loop_break.py:7: if abs(term) < tolerance: */
-    const int t_2 = fabs(term_1) < tolerance ? 1 : 0;
-    long long t_3;
-    ADC_CHECK(1, !__builtin_add_overflow(t, 1, &t_3));
+    /* loop_break.py:9: total += term */
+    long long t_2;
+    ADC_CHECK(1, !__builtin_add_overflow(t, 1, &t_2));
+    const int t_3 = fabs(term_1) < tolerance;
     term = term_1;
-    t = t_3;
-    if (t_2) break;
+    t = t_2;
+    if (t_3) break;
   }
+  /* loop_break.py:5: for k in range(1, 100): */
   long long t_4;
   ADC_CHECK(2, !__builtin_sub_overflow(t, 1, &t_4));
   /* loop_break.py:6: term = term * x / k */
+  const long long t_5 = 1 + t_4;
   double d_term = 0.0;
   double d_total = 1.0;
-  double t_5 = 0.0;
-  for (long long k_1 = 1 + t_4; k_1 > 0; k_1--) {
+  double t_6 = 0.0;
+  for (long long k_1 = t_5; k_1 > 0; k_1--) {
     ADC_POLL(12);
     /* loop_break.py:7: if abs(term) < tolerance: */
     const double term_2 = *(double *)adc_pop(tape_term, 1, sizeof(double));
-    const double t_6 = (double)k_1;
-    const double term_3 = term_2 * x / t_6;
+    const double t_7 = (double)k_1;
+    const double term_3 = term_2 * x / t_7;
     /* loop_break.py:9: total += term */
-    double d_total_1;
-    if (fabs(term_3) < tolerance) {
-      d_total_1 = d_total;
-    } else {
-      d_total_1 = d_total;
-      d_term = d_term + d_total;
+    if (!(fabs(term_3) < tolerance)) {
+      d_term += d_total;
     }
     /* loop_break.py:6: term = term * x / k */
-    const double t_7 = d_term / t_6;
-    const double d_x = t_7 * term_2;
-    d_term = t_7 * x;
-    d_total = d_total_1;
-    t_5 = t_5 + d_x;
+    const double t_8 = d_term / t_7;
+    const double d_x = t_8 * term_2;
+    d_term = t_8 * x;
+    t_6 += d_x;
   }
-  out[0].f = t_5;
+  out[0].f = t_6;
 done:
   adc_leave(&frame);
   return status;

@@ -8,15 +8,16 @@ def grad_series(x, tolerance):
     tape_term = []
     term = 1.0
     k = 0
-    # line 7: if abs(term) < tolerance:
+    # line 9: total += term
     for k_1 in range(1, 100):
+        # line 5: for k in range(1, 100):
         tape_term.append(term)
         # line 6: term = term * x / k
         t = np.float64(k_1)
         if t == 0.0:
             raise ArithmeticError("check 0: division by zero")
         term = term * x / t
-        stop = True if np.abs(term) < tolerance else False
+        stop = np.abs(term) < tolerance
         k += 1
         if stop:
             break

@@ -43,7 +43,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -116,14 +116,11 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   /* masks.py:7: safe = np.where(x > 0.0, np.sqrt(np.abs(x)), 0.0) */
   unsigned char *t_1 = adc_alloc(&frame, x_n0, sizeof(unsigned char));
   ADC_MEMORY(t_1);
-  #pragma omp simd
-  for (long long i = 0; i < x_n0; i++) {
-    t_1[i] = x[i] > 0.0;
-  }
   double *t_2 = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(t_2);
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
+    t_1[i] = x[i] > 0.0;
     t_2[i] = sqrt(fabs(x[i]));
   }
   /* masks.py:8: return np.sum(y * safe) + np.mean(x[x > floor]) */
@@ -160,10 +157,11 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   const long long shape[] = {x_n0};
   void *data;
   ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
-  double *d_x_1 = data;
+  double *d_x_2 = data;
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
-    d_x_1[i] = d_x[i] + (t_1[i] ? (t_1[i] ? (t_1[i] ? 1.0 * y[i] : 0.0) * 0.5 / t_2[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_y[i] * x[i] + d_y[i] * x[i];
+    const double d_x_1 = d_y[i] * x[i];
+    d_x_2[i] = d_x[i] + (t_1[i] ? (t_1[i] ? (t_1[i] ? 1.0 * y[i] : 0.0) * 0.5 / t_2[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_x_1 + d_x_1;
   }
 done:
   adc_leave(&frame);

@@ -48,7 +48,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -108,66 +108,51 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   for (long long i = 0; i < x_n0; i++) {
     double t_1 = 0.0;
     #pragma omp simd reduction(+:t_1)
-    for (long long j = 0; j < x_n1; j++) {
-      t_1 += x[i * x_n1 + j] * w[j];
+    for (long long j = 0; j < w_n0; j++) {
+      t_1 += x[i * w_n0 + j] * w[j];
     }
     t[i] = t_1;
   }
   /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
   double *t_2 = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(t_2);
-  #pragma omp simd
-  for (long long i = 0; i < x_n0; i++) {
-    t_2[i] = exp(-(t[i] + b));
-  }
   double *t_3 = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(t_3);
-  #pragma omp simd
-  for (long long i = 0; i < x_n0; i++) {
-    t_3[i] = 1.0 + t_2[i];
-  }
   double *y_hat = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(y_hat);
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
+    t_2[i] = exp(-(t[i] + b));
+    t_3[i] = 1.0 + t_2[i];
     y_hat[i] = 1.0 / t_3[i];
   }
   /* neuron_arrays.py:7: return np.mean((y - y_hat) ** 2) */
   ADC_CHECK(1, y_n0 == x_n0);
-  double *t_4 = adc_alloc(&frame, y_n0, sizeof(double));
-  ADC_MEMORY(t_4);
-  #pragma omp simd
-  for (long long i = 0; i < y_n0; i++) {
-    t_4[i] = y[i] - y_hat[i];
-  }
-  const double t_5 = (double)y_n0;
-  /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
-  double *d_z = adc_alloc(&frame, y_n0, sizeof(double));
+  const double t_5 = 1.0 / (double)x_n0;
+  double *d_z = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(d_z);
-  const double t_6 = 1.0 / t_5;
-  #pragma omp simd
-  for (long long i = 0; i < y_n0; i++) {
-    d_z[i] = -(-(-(t_6 * t_4[i] + t_6 * t_4[i])) * y_hat[i] / t_3[i] * t_2[i]);
-  }
-  /* neuron_arrays.py:5: z = x @ w + b */
   double d_b = 0.0;
   #pragma omp simd reduction(+:d_b)
-  for (long long i = 0; i < y_n0; i++) {
+  for (long long i = 0; i < x_n0; i++) {
+    const double t_4 = t_5 * (y[i] - y_hat[i]);
+    /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
+    d_z[i] = -(-(-(t_4 + t_4)) * y_hat[i] / t_3[i] * t_2[i]);
+    /* neuron_arrays.py:5: z = x @ w + b */
     d_b += d_z[i];
   }
-  const long long shape[] = {x_n1};
+  const long long shape[] = {w_n0};
   void *data;
   ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
   double *d_w = data;
   #pragma omp simd
-  for (long long i = 0; i < x_n1; i++) {
+  for (long long i = 0; i < w_n0; i++) {
     d_w[i] = 0.0;
   }
   for (long long i = 0; i < x_n0; i++) {
-    const double t_7 = d_z[i];
+    const double t_6 = d_z[i];
     #pragma omp simd
-    for (long long j = 0; j < x_n1; j++) {
-      d_w[j] += x[j + i * x_n1] * t_7;
+    for (long long j = 0; j < w_n0; j++) {
+      d_w[j] += x[j + i * w_n0] * t_6;
     }
   }
   out[1].f = d_b;

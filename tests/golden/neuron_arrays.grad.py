@@ -8,8 +8,7 @@ import numpy as np
 def grad_loss(w, b, x, y):
     n = y.shape[0]
     # line 5: z = x @ w + b
-    holds = x.shape[1] == w.shape[0]
-    if not holds:
+    if x.shape[1] != w.shape[0]:
         raise ArithmeticError("check 0: matmul: the inner dimensions do not agree")
     z = x @ w + b
     # line 6: y_hat = 1.0 / (1.0 + np.exp(-z))
@@ -17,12 +16,10 @@ def grad_loss(w, b, x, y):
     t_1 = 1.0 + t
     y_hat = 1.0 / t_1
     # line 7: return np.mean((y - y_hat) ** 2)
-    holds_1 = n == x.shape[0]
-    if not holds_1:
+    if n != x.shape[0]:
         raise ArithmeticError("check 1: operands could not be broadcast together")
-    t_2 = y - y_hat
-    t_3 = np.broadcast_to(np.reshape(1.0 / np.float64(n), 1), n)
-    d_y_hat = -(t_3 * t_2 + t_3 * t_2)
+    t_2 = 1.0 / np.float64(n) * (y - y_hat)
+    d_y_hat = -(t_2 + t_2)
     # line 6: y_hat = 1.0 / (1.0 + np.exp(-z))
     d_z = -(-d_y_hat * y_hat / t_1 * t)
     # line 5: z = x @ w + b

@@ -59,7 +59,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -177,7 +177,7 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
     /* newton_while.py:10: E -= step */
     long long t_4;
     ADC_CHECK(2, !__builtin_add_overflow(t, 1, &t_4));
-    E = E - step_1;
+    E -= step_1;
     step = step_1;
     t = t_4;
   }
@@ -208,7 +208,7 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
     const double d_E_5 = d_mean * eccentricity * cos(E_1);
     d_E = d_E_4 + d_E_5;
     t_6 = d_eccentricity_1 + d_eccentricity_2;
-    t_7 = t_7 + d_mean;
+    t_7 += d_mean;
   }
   const double d_E_6 = t_7 + d_E;
   out[0].f = d_E_6;

@@ -26,8 +26,7 @@ def grad_eccentric_anomaly(mean, eccentricity):
         if t_2 == 0.0:
             raise ArithmeticError("check 1: division by zero")
         step = (E - eccentricity * t - mean) / t_2
-        # line 10: E -= step
-        E -= step
+        E -= step  # line 10
         k += 1
     d_E = 1.0
     d_eccentricity = 0.0

@@ -59,7 +59,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -161,10 +161,11 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   double x_1 = x;
   for (long long i_1 = 0; i_1 < k; i_1++) {
     ADC_POLL(7);
+    /* second_order.py:10: total += x * x */
     double *place = adc_push(tape_x_1, 1, sizeof(double));
     ADC_MEMORY(place);
     *place = x_1;
-    /* second_order.py:10: total += x * x */
+    /* second_order.py:8: for _ in range(k): */
     double *place_1 = adc_push(tape_x_3, 1, sizeof(double));
     ADC_MEMORY(place_1);
     *place_1 = x_1;
@@ -176,7 +177,7 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     *place_2 = x_2;
     x_1 = x_2;
   }
-  /* second_order.py:10: total += x * x */
+  /* second_order.py:8: for _ in range(k): */
   long long t;
   ADC_CHECK(1, !__builtin_sub_overflow(k, 1, &t));
   /* second_order.py:9: x = math.sin(x) */
@@ -201,10 +202,10 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     *place_5 = t_1;
     d_x = d_x_2 * t_1;
   }
-  adc_stack *s_1 = adc_stack_new(&frame);
-  ADC_MEMORY(s_1);
-  adc_stack *s_2 = adc_stack_new(&frame);
-  ADC_MEMORY(s_2);
+  adc_stack *d_tape_x = adc_stack_new(&frame);
+  ADC_MEMORY(d_tape_x);
+  adc_stack *d_tape_x_1 = adc_stack_new(&frame);
+  ADC_MEMORY(d_tape_x_1);
   /* second_order.py:10: total += x * x */
   const long long t_2 = t - -1;
   double d_d_x = 1.0;
@@ -216,26 +217,27 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     const double d_x_3 = *(double *)adc_pop(tape_d_x, 1, sizeof(double));
     const double x_5 = *(double *)adc_pop(tape_x, 1, sizeof(double));
     const double d_x_4 = -(d_d_x * d_x_3) * sin(x_5);
-    double *place_6 = adc_push(s_2, 1, sizeof(double));
+    double *place_6 = adc_push(d_tape_x_1, 1, sizeof(double));
     ADC_MEMORY(place_6);
     *place_6 = d_x_4;
     /* second_order.py:10: total += x * x */
     const double d_d_x_2 = d_d_x_1 + d_d_x_1;
-    double *place_7 = adc_push(s_1, 1, sizeof(double));
+    double *place_7 = adc_push(d_tape_x, 1, sizeof(double));
     ADC_MEMORY(place_7);
     *place_7 = d_d_x_2;
     d_d_x = d_d_x_1;
   }
+  /* second_order.py:8: for _ in range(k): */
   double d_x_5 = 0.0;
   for (long long i_4 = t; i_4 > -1; i_4--) {
     ADC_POLL(7);
     /* second_order.py:9: x = math.sin(x) */
-    const double d_x_6 = *(double *)adc_pop(s_1, 1, sizeof(double));
+    const double d_x_6 = *(double *)adc_pop(d_tape_x, 1, sizeof(double));
     const double d_x_7 = d_x_5 + d_x_6;
     const double x_6 = *(double *)adc_pop(tape_x_1, 1, sizeof(double));
     const double d_x_8 = d_x_7 * cos(x_6);
-    /* second_order.py:10: total += x * x */
-    const double d_x_9 = *(double *)adc_pop(s_2, 1, sizeof(double));
+    /* second_order.py:8: for _ in range(k): */
+    const double d_x_9 = *(double *)adc_pop(d_tape_x_1, 1, sizeof(double));
     d_x_5 = d_x_8 + d_x_9;
   }
   out[0].f = d_x_5;

@@ -37,6 +37,12 @@ void *memset(void *, int, __SIZE_TYPE__);
     } \
   } while (0)
 
+#define ADC_POLL_TRIPS(count) \
+  do { \
+    const long long trips_ahead = (count); \
+    if (trips_ahead > 0) ADC_POLL(trips_ahead); \
+  } while (0)
+
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
 typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
 
@@ -53,7 +59,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   while (c && c->size - c->used < bytes) {
     c = c->next;
@@ -162,14 +168,14 @@ int adc_grad_diffuse(const adc_leaf *in, adc_leaf *out, adc_call *call, long lon
   for (long long i = 0; i < steps; i++) {
     ADC_POLL(20);
     const long long t = u0_n0 - 1;
+    ADC_POLL_TRIPS(t - 1);
     for (long long i_1 = 1; i_1 < t; i_1++) {
       const double t_1 = p[i_1];
       const double t_2 = q[i_1];
       double *place = adc_push(tape_q, 1, sizeof(double));
       ADC_MEMORY(place);
       *place = t_2;
-      const double t_3 = t_1 + rate * (p[i_1 - 1] - 2.0 * p[i_1] + p[i_1 + 1]);
-      q[i_1] = t_3;
+      q[i_1] = t_1 + rate * (p[i_1 - 1] - 2.0 * p[i_1] + p[i_1 + 1]);
     }
     double *old_p = p;
     p = q;
@@ -178,40 +184,37 @@ int adc_grad_diffuse(const adc_leaf *in, adc_leaf *out, adc_call *call, long lon
   /* swapped_buffers.py:11: return np.sum(p**2) */
   double *d_p = adc_alloc(&frame, u0_n0, sizeof(double));
   ADC_MEMORY(d_p);
-  #pragma omp simd
-  for (long long j = 0; j < u0_n0; j++) {
-    d_p[j] = 1.0 * p[j] + 1.0 * p[j];
-  }
-  /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
   double *d_q = adc_alloc(&frame, u0_n0, sizeof(double));
   ADC_MEMORY(d_q);
   #pragma omp simd
   for (long long j = 0; j < u0_n0; j++) {
+    d_p[j] = 1.0 * p[j] + 1.0 * p[j];
+    /* swapped_buffers.py:7: for _ in range(steps): */
     d_q[j] = 0.0;
   }
-  long long t_4;
-  ADC_CHECK(0, !__builtin_sub_overflow(steps, 1, &t_4));
-  double t_5 = 0.0;
-  for (long long i_2 = t_4; i_2 > -1; i_2--) {
+  long long t_3;
+  ADC_CHECK(0, !__builtin_sub_overflow(steps, 1, &t_3));
+  /* swapped_buffers.py:8: for i in range(1, len(p) - 1): */
+  double t_4 = 0.0;
+  for (long long i_2 = t_3; i_2 > -1; i_2--) {
     ADC_POLL(29);
-    for (long long i_3 = u0_n0 - 1 - 1; i_3 > 0; i_3--) {
-      const long long t_6 = (i_3 < 0 ? i_3 + u0_n0 : i_3);
-      const double t_7 = d_p[t_6];
-      d_p[t_6] = 0.0;
-      const double t_8 = *(double *)adc_pop(tape_q, 1, sizeof(double));
-      p[t_6] = t_8;
-      const long long t_9 = i_3 - 1;
-      const long long t_10 = (t_9 < 0 ? t_9 + u0_n0 : t_9);
-      const long long t_11 = i_3 + 1;
-      const long long t_12 = (t_11 < 0 ? t_11 + u0_n0 : t_11);
-      const double d_rate = t_7 * (q[t_10] - 2.0 * q[t_6] + q[t_12]);
-      const double t_13 = t_7 * rate;
-      d_q[t_12] += t_13;
-      const double t_14 = -t_13 * 2.0;
-      d_q[t_6] += t_14;
-      d_q[t_10] += t_13;
-      d_q[t_6] += t_7;
-      t_5 = t_5 + d_rate;
+    /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
+    const long long t_5 = u0_n0 - 1 - 1;
+    ADC_POLL_TRIPS(t_5);
+    for (long long i_3 = t_5; i_3 > 0; i_3--) {
+      const double t_6 = d_p[i_3];
+      d_p[i_3] = 0.0;
+      const double t_7 = *(double *)adc_pop(tape_q, 1, sizeof(double));
+      p[i_3] = t_7;
+      const long long t_8 = i_3 - 1;
+      const long long t_9 = i_3 + 1;
+      const double d_rate = t_6 * (q[t_8] - 2.0 * q[i_3] + q[t_9]);
+      const double t_10 = t_6 * rate;
+      d_q[t_9] += t_10;
+      d_q[i_3] += -t_10 * 2.0;
+      d_q[t_8] += t_10;
+      d_q[i_3] += t_6;
+      t_4 += d_rate;
     }
     double *old_d_p = d_p;
     d_p = d_q;
@@ -225,7 +228,7 @@ int adc_grad_diffuse(const adc_leaf *in, adc_leaf *out, adc_call *call, long lon
   ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
   double *result = data;
   adc_copy(result, d_p, u0_n0, sizeof(double));
-  out[1].f = t_5;
+  out[1].f = t_4;
 done:
   adc_leave(&frame);
   return status;
