@@ -1,6 +1,7 @@
 """Random functions of the IR: loops, branches, stores, windows, stacks; every hazard a back end has.
 
-All programs are well formed (the checker holds them to it) and run to their end. Vectors have n
+All programs are well formed (the checker holds them to it) and run to their end, unless they are
+to fail checks. Vectors have n
 entries, matrices n by n, where n is the length of the first parameter.
 """
 
@@ -24,10 +25,11 @@ NAMES = ["", "", "", "x", "y", "u", "v", "acc", "row", "tmp"]
 
 
 class RandomFunction:
-    """Draws one function. `writes`: parameters may be updated in place."""
+    """Draws one function. `writes`: parameters may be updated in place. `risky`: checks may fail."""
 
-    def __init__(self, seed: int, size: int = 14, writes: bool = False):
+    def __init__(self, seed: int, size: int = 14, writes: bool = False, risky: bool = False):
         self.rng = random.Random(seed)
+        self.risky = risky
         self.b = Builder()
         self.b.span = Span("program.py", 1, 0, 1, 1)
         self.env: list[Value] = []
@@ -119,7 +121,11 @@ class RandomFunction:
         type = self.rng.choice([NUMBER, VECTOR, VECTOR, MATRIX])
         kind = self.rng.random()
         x = self.pick(type)
-        if kind < 0.25:
+        if kind < 0.1 and isinstance(type, Array):
+            sizes, ones = (self.n,) * type.rank, (False,) * type.rank
+            one = self.b.emit(TABLE["full"], self.constant(NUMBER), *sizes, ones=ones)
+            self.emit("mul", one, x)
+        elif kind < 0.25:
             self.emit(self.rng.choice(["neg", "sin", "tanh", "abs", "sign"]), x)
         elif kind < 0.85:
             y = self.pick(self.rng.choice([type, NUMBER]))
@@ -159,6 +165,11 @@ class RandomFunction:
     def index(self, n: Value | None = None) -> Value:
         """An integer within an axis, from either end, checked or only wrapped."""
         n = n or self.n
+        if self.risky and self.rng.random() < 0.2:
+            made = self.b.emit(TABLE["index"], self.pick(INT), n)
+            if self.rng.random() < 0.3:
+                self.env.append(made)
+            return made
         i = self.b.emit(TABLE["mod"], self.pick(INT), n)
         if self.rng.random() < 0.3:
             i = self.b.emit(TABLE["isub"], i, n)
@@ -283,6 +294,9 @@ class RandomFunction:
         self.emit("copy", self.pick(self.rng.choice([VECTOR, MATRIX])))
 
     def check(self) -> None:
+        if self.risky and self.rng.random() < 0.2:
+            self.b.emit(CHECK, self.pick(FLAG), reason="may happen")
+            return
         i = self.b.emit(TABLE["mod"], self.pick(INT), self.n)
         self.b.emit(CHECK, self.b.emit(TABLE["lt"], i, self.n), reason="cannot happen")
 

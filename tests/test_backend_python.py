@@ -670,6 +670,29 @@ def test_random_programs(block):
         check_random(seed, 10 + 5 * (seed % 5), writes=seed % 3 == 0)
 
 
+@pytest.mark.parametrize("block", range(4))
+def test_random_programs_that_fail(block):
+    """The back end stops where the interpreter stops, and only there."""
+    failed = 0
+    for seed in range(10000 + 25 * block, 10025 + 25 * block):
+        function = RandomFunction(seed, 15, risky=True).function
+        rng = np.random.default_rng(seed)
+        args = [rng.normal(size=3), rng.normal(size=3), rng.normal(size=(3, 3))]
+        args += [rng.normal(size=(3, 3)), np.float64(rng.normal()), int(rng.integers(-5, 6))]
+        try:
+            want = interpret(function, copied(args))
+        except (CheckFailed, IndexError):
+            failed += 1
+            with pytest.raises((CheckFailed, IndexError)):
+                run(function, copied(args))
+        else:
+            for g, w in zip(run(function, copied(args)), want, strict=True):
+                np.testing.assert_allclose(
+                    np.asarray(g, float), np.asarray(w, float), rtol=1e-9, atol=1e-12
+                )
+    assert 3 < failed < 22
+
+
 # --- what it reads like -------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from autodiff_compiler import grad
+from autodiff_compiler import check_grads, compile, grad
 from autodiff_compiler.ir.interpret import interpret
 
 
@@ -147,3 +147,25 @@ def test_insertion_sort_keeps_integers_only():
     x = np.random.default_rng(4).normal(size=9)
     floats, integers, _ = counts(insertion_sort, x, np.arange(9.0))
     assert floats == 0 and integers > 0
+
+
+def held_in_a_scalar(x, start, stop):
+    y = np.cos(x)
+    for i in range(start, stop, 2):
+        x[i] = y[0] = np.sin(x[i])
+        y[0] *= 1.5
+    for i in range(stop, start, -2):
+        y[1] += x[i] * y[2]
+    for i in range(start, stop, stop - start):
+        y[3] += x[i]
+    return np.sum(x) + np.sum(y * y)
+
+
+@pytest.mark.parametrize("bounds", [(1, 4), (0, 1), (3, 1), (2, 3)])
+@pytest.mark.parametrize("backend", ["python", "c"])
+def test_an_element_held_in_a_scalar_is_stored_back(bounds, backend):
+    """Whatever the loop's step, and however few trips it makes."""
+    x = np.array([0.3, 1.2, -0.7, 0.5, 0.9])
+    compiled = compile(held_in_a_scalar, backend=backend)
+    assert compiled(x.copy(), *bounds) == pytest.approx(held_in_a_scalar(x.copy(), *bounds), rel=1e-13)
+    check_grads(held_in_a_scalar, (x, *bounds), backends=(backend,))

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .tracer import Tracer
 
 
+_LAST, _NONE = Static(-1), Static(None)
+
+
 def known_dict(st: Tracer, x: Abstract) -> dict[Any, Abstract]:
     if not isinstance(x, DictRef):
         st.refuse("a dict with known keys is needed here")
@@ -319,7 +322,7 @@ def extend(st: Tracer, owner: ListRef, items: Abstract) -> Abstract:
     return Static(None)
 
 
-def _pop(st: Tracer, owner: ListRef, index: Abstract = Static(-1)) -> Abstract:
+def _pop(st: Tracer, owner: ListRef, index: Abstract = _LAST) -> Abstract:
     check_writable(st, owner)
     entry, k = entry_of(st, owner), _known_index(st, index)
     if not isinstance(entry, tuple):
@@ -379,7 +382,7 @@ def _values(st: Tracer, owner: DictRef) -> Abstract:
     return TupleVal(tuple(entry_of(st, owner).values()))
 
 
-def _get(st: Tracer, owner: DictRef, key: Abstract, default: Abstract = Static(None)) -> Abstract:
+def _get(st: Tracer, owner: DictRef, key: Abstract, default: Abstract = _NONE) -> Abstract:
     return entry_of(st, owner).get(known_key(st, key), default)
 
 

@@ -358,7 +358,7 @@ class Joiner:
             if isinstance(joined, Lost):
                 return joined
             element = joined
-        for k, entry in enumerate((x, y)):
+        for entry in (x, y):
             if isinstance(entry, Value) and entry.type != Stack(element.type):
                 return Lost(
                     "floats are appended to a list that began with integers",

@@ -45,17 +45,22 @@ _FEW_TRIPS = 64
 
 def run(st: Tracer, body: Sequence[ast.stmt]) -> None:
     """Traces statements one after the other, as far as this path goes."""
-    for k, statement in enumerate(body):
-        rest = Rest(lambda: run(st, body[k + 1 :]), st.frame.scope.after.get(body[-1], NONE))
-        st.at(statement)
-        if st.guarded(lambda: _execute(st, statement, rest)):
+    for k in range(len(body)):
+        if not _step(st, body, k):
             return
-        if st.raised():
-            return
-        leaving = gone(st)
-        if leaving is not False:
-            continue_unless(st, leaving, rest)
-            return
+
+
+def _step(st: Tracer, body: Sequence[ast.stmt], k: int) -> bool:
+    """Traces one statement. False if the rest was traced with it, or if this path ends here."""
+    rest = Rest(lambda: run(st, body[k + 1 :]), st.frame.scope.after.get(body[-1], NONE))
+    st.at(body[k])
+    if st.guarded(lambda: _execute(st, body[k], rest)) or st.raised():
+        return False
+    leaving = gone(st)
+    if leaving is False:
+        return True
+    continue_unless(st, leaving, rest)
+    return False
 
 
 def _execute(st: Tracer, node: ast.stmt, rest: Rest) -> bool:

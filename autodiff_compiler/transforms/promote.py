@@ -49,6 +49,8 @@ class _Promote(Rewriter):
     # -- recognition -----------------------------------------------------------------------------
 
     def candidate(self, node: Node) -> _Candidate | None:
+        if not self.literal(node.operands[2]):
+            return None  # it cannot be told beforehand whether the loop runs at all
         for slot, param in enumerate(slot_params(node)):
             stores = [n for n in node.blocks[0].nodes if n.op is store and n.operands[0] is param]
             if len(stores) == 1 and slot_yields(node)[slot] is stores[0].results[0]:
@@ -176,8 +178,9 @@ class _Promote(Rewriter):
         span = node.span
         lead: list[Node] = []
         trips = Value(Scalar(BOOL))
-        forward = self.literal(node.operands[2]) == 1
-        compare = TABLE["lt" if forward else "gt"]
+        step = self.literal(node.operands[2])
+        assert step
+        compare = TABLE["lt" if step > 0 else "gt"]
         self.producer[trips] = Node(compare, node.operands[:2], (trips,), {}, (), span)
 
         array = node.operands[3 + found.slot]

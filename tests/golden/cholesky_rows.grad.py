@@ -15,14 +15,13 @@ def grad_logdet(A):
     # line 12: total += 2.0 * np.log(L[j, j])
     for j in range(n):
         # line 9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j])
-        k = len(range(m)[:j])
-        t = np.sqrt(L[j, j] - L[j, :k] @ L[j, :k])
+        t = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j])
         tape_value_1.append(t)
         tape_L_1.append(L[j, j])
         L[j, j] = t
         # line 11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j]
         for i in range(j + 1, n):
-            t_1 = (L[i, j] - L[i, :k] @ L[j, :k]) / L[j, j]
+            t_1 = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j]
             tape_value.append(t_1)
             tape_L.append(L[i, j])
             L[i, j] = t_1
@@ -33,7 +32,6 @@ def grad_logdet(A):
         # line 12: total += 2.0 * np.log(L[j, j])
         d_L[j, j] += 2.0 / L[j, j]
         # line 11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j]
-        k_1 = len(range(m)[:j])
         for i in range(n - 1, j, -1):
             t_2 = d_L[i, j]
             d_L[i, j] = 0.0
@@ -42,8 +40,8 @@ def grad_logdet(A):
             t_4 = t_2 / t_3
             d_L[j, j] -= t_2 * tape_value.pop() / t_3
             t_5 = -t_4
-            d_L[j, :k_1] += t_5 * L[i, :k_1]
-            d_L[i, :k_1] += t_5 * L[j, :k_1]
+            d_L[j, :j] += t_5 * L[i, :j]
+            d_L[i, :j] += t_5 * L[j, :j]
             d_L[i, j] += t_4
         # line 9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j])
         t_6 = d_L[j, j]
@@ -51,7 +49,7 @@ def grad_logdet(A):
         L[j, j] = tape_L_1.pop()
         t_7 = t_6 * 0.5 / tape_value_1.pop()
         t_8 = -t_7
-        d_L[j, :k_1] += t_8 * L[j, :k_1]
-        d_L[j, :k_1] += t_8 * L[j, :k_1]
+        d_L[j, :j] += t_8 * L[j, :j]
+        d_L[j, :j] += t_8 * L[j, :j]
         d_L[j, j] += t_7
     return d_L

@@ -22,8 +22,7 @@ def grad_misfit(u0, conductivity, target, steps):
     for _ in range(steps - 1, -1, -1):
         t_1 = d_u[1:-1]
         u[1:-1] = tape_u.pop()
-        d_conductivity_1 = np.sum(t_1 * (u[2:] - 2.0 * u[1:-1] + u[:-2]))
-        d_conductivity += d_conductivity_1
+        d_conductivity += np.sum(t_1 * (u[2:] - 2.0 * u[1:-1] + u[:-2]))
         t_2 = t_1 * conductivity
         d_u[:-2] += t_2
         d_u[2:] += t_2

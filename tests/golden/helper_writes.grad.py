@@ -25,18 +25,12 @@ def grad_angle(a, b):
     d_a = -1.0 * b
     d_b = -1.0 * a
     # line 6: v /= np.sqrt(np.sum(v * v))
-    t_4 = d_b[:b_n0].copy()
-    d_b[:b_n0] = 0.0
-    d_b_1 = t_4 / t_2
-    d_b = d_b + d_b_1
+    t_4 = d_b.copy()
+    d_b[:] = 0.0
     d_b_1 = np.sum(-t_4 * t_3 / t_2) * 0.5 / t_2 * b_old
-    d_b = d_b + d_b_1
-    d_b = d_b + d_b_1
-    t_5 = d_a[:n].copy()
-    d_a[:n] = 0.0
-    d_a_1 = t_5 / t
-    d_a = d_a + d_a_1
+    d_b = d_b + t_4 / t_2 + d_b_1 + d_b_1
+    t_5 = d_a.copy()
+    d_a[:] = 0.0
     d_a_1 = np.sum(-t_5 * t_1 / t) * 0.5 / t * a_old
-    d_a = d_a + d_a_1
-    d_a = d_a + d_a_1
+    d_a = d_a + t_5 / t + d_a_1 + d_a_1
     return d_a, d_b

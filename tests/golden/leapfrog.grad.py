@@ -43,8 +43,7 @@ def grad_final_energy(position, velocity, dt, steps):
         d_x[:] = 0.0
         x[:] = tape_x.pop()
         d_x = d_x + d_x_1
-        d_v_1 = d_x_1 * dt
-        d_v = d_v + d_v_1
+        d_v = d_v + d_x_1 * dt
         # line 7: v -= 0.5 * dt * x**3
         d_v_1 = d_v.copy()
         d_v[:] = 0.0

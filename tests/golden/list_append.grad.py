@@ -16,30 +16,29 @@ def grad_path_length(start, speed, steps):
         k_1 = len(tape)
         if not -k_1 <= -1 < k_1:
             raise IndexError("check 0: the index is out of bounds")
-        k_2 = -1 + k_1 if -1 < 0 else -1
+        k_2 = k_1 - 1
         tape_value.append(k_2)
         tape.append(tape[k_2] + speed * np.float64(k))
     # line 6: for p in positions:
     k_3 = len(tape)
     # line 7: total += p * p
-    for p in range(k_3):
+    for i in range(k_3):
         # line 6: for p in positions:
-        p = tape[p]
+        p = tape[i]
         tape_p.append(p)
     tape_1 = list(np.zeros(len(tape)))
-    for p in range(k_3 - 1, -1, -1):
+    for i in range(k_3 - 1, -1, -1):
         # line 7: total += p * p
-        p_1 = tape_p.pop()
-        d_p = p_1 + p_1
+        p = tape_p.pop()
+        d_p = p + p
         # line 6: for p in positions:
-        tape_1[p] = tape_1[p] + d_p
+        tape_1[i] = tape_1[i] + d_p
     d_speed = 0.0
     # line 3: for k in range(steps):
     for k in range(steps - 1, -1, -1):
         # line 4: positions.append(positions[-1] + speed * k)
         t = tape_1.pop()
-        d_speed_1 = t * np.float64(k)
-        d_speed += d_speed_1
+        d_speed += t * np.float64(k)
         k_4 = tape_value.pop()
         tape_1[k_4] = tape_1[k_4] + t
     # line 3: for k in range(steps):

@@ -41,15 +41,11 @@ def grad_loss(w, X, y, strength):
             d_margin = -(d_total / (1.0 + t) * t)
         else:
             # line 11: total += np.log(1.0 + np.exp(margin)) - margin
-            d_margin = -d_total
             t_1 = tape_value.pop()
-            d_margin_1 = d_total / (1.0 + t_1) * t_1
-            d_margin += d_margin_1
+            d_margin = -d_total + d_total / (1.0 + t_1) * t_1
         # line 7: margin = y[i] * (X[i] @ w)
-        d_w_1 = d_margin * y[i] * X[i]
-        d_w = d_w + d_w_1
+        d_w = d_w + d_margin * y[i] * X[i]
     # line 5: total = 0.5 * strength * np.sum(w * w)
     d_w_1 = d_total * (0.5 * strength) * w
-    d_w = d_w + d_w_1
-    d_w = d_w + d_w_1
+    d_w = d_w + d_w_1 + d_w_1
     return d_w

@@ -19,15 +19,13 @@ def grad_energy(x, floor):
     n = idx_1.shape[0]
     d_x = np.zeros(x.shape[0])
     np.add.at(d_x, idx_1, np.full(n, 1.0 / np.float64(n)))
-    d_y = 1.0 * safe
+    d_y = safe
     # line 7: safe = np.where(x > 0.0, np.sqrt(np.abs(x)), 0.0)
     t_1 = np.where(mask, np.where(mask, y, 0.0) * 0.5 / t, 0.0) * np.sign(x)
-    d_x_1 = np.where(mask, t_1, 0.0)
-    d_x = d_x + d_x_1
+    d_x = d_x + np.where(mask, t_1, 0.0)
     # line 6: y[x < floor] = 0.0
     d_y[idx] = 0.0
     # line 5: y = x * x
     d_x_1 = d_y * x
-    d_x = d_x + d_x_1
-    d_x = d_x + d_x_1
+    d_x = d_x + d_x_1 + d_x_1
     return d_x

@@ -43,16 +43,10 @@ def grad_eccentric_anomaly(mean, eccentricity):
         t_5 = tape_value_1.pop()
         step = (E - eccentricity * t_5 - mean) / t_4
         t_6 = -(-d_step * step / t_4)
-        d_eccentricity_1 = t_6 * t_3
-        d_eccentricity += d_eccentricity_1
-        d_E_2 = -(t_6 * eccentricity) * np.sin(E)
-        d_E += d_E_2
         d_mean_1 = -d_E_1
         d_mean += d_mean_1
-        d_E += d_E_1
-        d_eccentricity_1 = d_mean_1 * t_5
-        d_eccentricity += d_eccentricity_1
-        d_E_1 = d_mean_1 * eccentricity * np.cos(E)
-        d_E += d_E_1
+        d_E = d_E - t_6 * eccentricity * np.sin(E) + d_E_1
+        d_eccentricity = d_eccentricity + t_6 * t_3 + d_mean_1 * t_5
+        d_E += d_mean_1 * eccentricity * np.cos(E)
     d_E = d_mean + d_E
     return d_E, d_eccentricity

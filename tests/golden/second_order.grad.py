@@ -27,8 +27,7 @@ def grad_wave(x, k):
     for _ in range(k - 1, -1, -1):
         # line 10: total += x * x
         x = tape_x_2.pop()
-        d_x += x
-        d_x += x
+        d_x = d_x + x + x
         tape_d_x.append(d_x)
         # line 9: x = math.sin(x)
         x = tape_x_3.pop()
@@ -55,11 +54,8 @@ def grad_wave(x, k):
     # line 8: for _ in range(k):
     for _ in range(k - 1, -1, -1):
         # line 9: x = math.sin(x)
-        d_x_1 = d_tape_x.pop()
-        d_x += d_x_1
         x = tape_x_1.pop()
-        d_x *= np.cos(x)
+        d_x = (d_x + d_tape_x.pop()) * np.cos(x)
         # line 8: for _ in range(k):
-        d_x_1 = d_tape_x_1.pop()
-        d_x += d_x_1
+        d_x += d_tape_x_1.pop()
     return d_x

@@ -18,9 +18,7 @@ def grad_diffuse(u0, rate, steps):
             q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1])
         p, q = q, p
     # line 11: return np.sum(p**2)
-    d_p = 1.0 * p
-    d_p_1 = 1.0 * p
-    d_p = d_p + d_p_1
+    d_p = p + p
     # line 7: for _ in range(steps):
     d_q = np.zeros(n)
     d_rate = 0.0
@@ -31,8 +29,7 @@ def grad_diffuse(u0, rate, steps):
             t = d_p[i]
             d_p[i] = 0.0
             p[i] = tape_q.pop()
-            d_rate_1 = t * (q[i - 1] - 2.0 * q[i] + q[i + 1])
-            d_rate += d_rate_1
+            d_rate += t * (q[i - 1] - 2.0 * q[i] + q[i + 1])
             t_1 = t * rate
             d_q[i + 1] += t_1
             d_q[i] -= t_1 * 2.0

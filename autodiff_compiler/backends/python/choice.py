@@ -180,6 +180,8 @@ class Choices:
     def _subscripted(self, user: Node, node: Node) -> bool:
         """Does `user` take the index as a subscript of axes of the length that it was checked for?"""
         value, n = node.results[0], node.operands[1]
+        if user.op.name in ("peek", "poke"):
+            return self._subscripts_list(user, node)
         if user.op.name not in ("load", "store", "add_at"):
             return False
         first = 1 if user.op.name == "load" else 2
@@ -194,6 +196,15 @@ class Choices:
                 if letter == "s" or not self.program.same(dims[axis], n):
                     return False
         return True
+
+    def _subscripts_list(self, user: Node, node: Node) -> bool:
+        """The same for an element of a list, which Python checks as NumPy does its arrays."""
+        place = 1 if user.op.name == "peek" else 2
+        length = self.program.maker(node.operands[1])
+        if length is None or length.op.name != "length":
+            return False
+        whole = [k for k, v in enumerate(user.operands) if v is node.results[0]] == [place]
+        return whole and length.operands[0] is user.operands[0]
 
     # -- where values are printed -------------------------------------------------------------------
 
@@ -329,9 +340,11 @@ class Choices:
         if node.op.name == "nonzero" and len(node.results) > 1:
             return False
         sites = self.sites.get(value, [])
-        if len(sites) != 1 or (value.name and node.op.name != "dim"):
+        if len(sites) != 1:
             return False
         site = sites[0]
+        if value.name and node.op.name != "dim" and not self._name_goes_on(node, value, site):
+            return False
         if site.flow and value not in self.inline_flows:
             return False
         if node.op.name == "dim" and not self._alive_at(self.program.of(node.operands[0]), site):
@@ -351,6 +364,15 @@ class Choices:
         targets = ["t" if r in self.needed.values else None for r in user.results]
         lines = Statements(self.program, marked, self.checks).lines(user, targets)
         return sum(line.count(_MARK) for line in lines) > 1
+
+    @staticmethod
+    def _name_goes_on(node: Node, value: Value, site: Site) -> bool:
+        """Is it a part of what has the same name, on the same line?"""
+        user = site.node
+        if user is None or len(user.results) != 1 or user.op in (FOR, WHILE, COND):
+            return False
+        here, there = node.span, user.span
+        return user.results[0].name == value.name and here.lineno == there.lineno
 
     def _alive_at(self, value: Value, site: Site) -> bool:
         """Is the value there anyway? An array is not kept, or its name taken, for its length alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -293,7 +294,9 @@ class _Emitter:
         text = self.expressions.loose(stop)
         read = self._asked
         lines = self._flow(again)
-        if any(self.variables.name(target) in read for target, _ in again) and lines:
+        # An assignment begins with the names that it gives.
+        given = {name for line in lines for name in re.split(r"[ ,]+", line.split("=")[0])}
+        if given & read:
             # The test is of this trip's values.
             name = self.variables.spare("stop")
             lines = [f"{name} = {text}", *lines]

@@ -336,7 +336,12 @@ class Expressions:
 
     def _wrapped(self, node: Node, value: Value) -> Text:
         """An index made non-negative; the check, if there is one, is a statement before it."""
+        known = self.program.constant(node.operands[0])
+        if known is not None and known >= 0:
+            return self.value(node.operands[0])
         i, n = (self.value(v) for v in node.operands)
+        if known is not None:
+            return infix("-", n, Text(str(-int(known))), PYTHON)
         added = infix("+", i, n, PYTHON)
         negative = infix("<", i, Text("0"), PYTHON)
         if isinstance(value.type, Array):
@@ -355,7 +360,7 @@ class Expressions:
             "stack": lambda: "[]",
             "length": lambda: f"len({self.loose(node.operands[0])})",
             "from_array": lambda: f"list({self.loose(node.operands[0])})",
-            "peek": lambda: f"{self.tight(node.operands[0])}[{self.loose(node.operands[1])}]",
+            "peek": lambda: f"{self.tight(node.operands[0])}[{self.index(node.operands[1]).text}]",
             "pop": lambda: f"{self._popped(node)}.pop()",
             "to_array": lambda: self._joined(node),
         }

@@ -211,6 +211,7 @@ class Variables:
         self.program = program
         self.choices = choices
         events = _Events(program, choices, numbers)
+        self._values = events.values
         self._ids = {v: k for k, v in enumerate(events.values)}
         occupied = events.occupied()
         self._params = set(program.function.params)
@@ -299,11 +300,17 @@ class Variables:
             if any(mine is other for other in group):
                 continue
             for other in group:
+                if self._counts(mine) is not self._counts(other):
+                    continue
                 if not mine.occupied & other.occupied and not (mine.fixed and other.fixed):
                     self._unite(other, mine)
                     break
             else:
                 group.append(mine)
+
+    def _counts(self, mine: _Class) -> bool:
+        """Is it the variable of loops' counters, which nobody else assigns?"""
+        return self._values[mine.members[0]] in self.program.counters
 
     # -- names ------------------------------------------------------------------------------------
 
@@ -316,18 +323,33 @@ class Variables:
             mine = self._class[self._ids[param]]
             found[mine] = names.fresh(unicodedata.normalize("NFKC", wanted), "x")
         hints = {c.hint for c in self._class} | {*found.values()}
-        for k, value in enumerate(values):
-            mine = self._class[k]
+        classes = dict.fromkeys(self._class[k] for k in range(len(values)))
+        # What the user has named comes first, so that it has its name to itself.
+        for mine in sorted(classes, key=lambda c: not c.hint):
             if mine not in found:
-                hint = mine.hint
-                node = self.program.maker(value)
-                if node is not None and node.op.name == "dim" and (not hint or "_n" in hint):
-                    short = "nmk"[node.attrs["axis"]] if node.attrs["axis"] < 3 else "n"
-                    if short not in hints:
-                        hints.add(short)
-                        hint = short
-                found[mine] = names.fresh(hint, self._otherwise(value))
+                first = values[mine.members[0]]
+                hint = self._short(first, mine.hint, hints)
+                found[mine] = names.fresh(hint, self._otherwise(first))
         return found
+
+    def _short(self, value: Value, hint: str, hints: set[str]) -> str:
+        """`n` for a length; nothing for a counter whose name belongs to what it counts."""
+        if value in self.program.counters:
+            shared = any(c.hint == hint and c.members[0] != self._ids[value] for c in self._class)
+            return "" if shared and not self._only_counters(hint) else hint
+        node = self.program.maker(value)
+        if node is None or node.op.name != "dim" or (hint and "_n" not in hint):
+            return hint
+        short = "nmk"[node.attrs["axis"]] if node.attrs["axis"] < 3 else "n"
+        if short in hints:
+            return hint
+        hints.add(short)
+        return short
+
+    def _only_counters(self, hint: str) -> bool:
+        members = {m for c in self._class if c.hint == hint for m in c.members}
+        counters = {self._ids[v] for v in self.program.counters if v in self._ids}
+        return members <= counters
 
     def _otherwise(self, value: Value) -> str:
         """A name for what the user has not named."""

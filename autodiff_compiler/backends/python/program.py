@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ...ir.build import Builder, KnownDim
 from ...ir.graph import (
+    CHECK,
     COND,
     CONST,
     FOR,
@@ -55,7 +56,9 @@ class Program:
         self.finish: dict[Node, int] = {}
         self.end: dict[Block, int] = {}
         self._places = 0
+        self._equal: dict[Value, Value] = {}
         self._number(function.block)
+        self._note_checked_equal(function.block)
 
     def _next(self) -> int:
         self._places += 1
@@ -107,8 +110,28 @@ class Program:
     def dims(self, value: Value) -> tuple[KnownDim, ...]:
         return self.builder.dims.get(value, ())
 
+    def _note_checked_equal(self, block: Block) -> None:
+        """Integers that the function's own block checks to be equal are so wherever it matters."""
+        for node in block.nodes:
+            if node.op is not CHECK:
+                continue
+            pred = self.maker(node.operands[0])
+            if pred is not None and pred.op.name == "eq" and pred.operands[0].type == Scalar("i64"):
+                a, b = map(self._checked, pred.operands)
+                if a is not b:
+                    self._equal[a] = b
+
+    def _checked(self, value: Value) -> Value:
+        while value in self._equal:
+            value = self._equal[value]
+        return value
+
     def same(self, a: Value | int, b: Value | int) -> bool:
         """Are two integers known to be equal?"""
+        if isinstance(a, Value):
+            a = self._checked(a)
+        if isinstance(b, Value):
+            b = self._checked(b)
         if a is b:
             return True
         x, y = self.constant(a), self.constant(b)

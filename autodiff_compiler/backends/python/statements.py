@@ -129,7 +129,7 @@ class Statements:
     def _poke(self, node: Node) -> str:
         stack, value, i = node.operands
         text = self.expressions.loose(value)
-        return f"{self.expressions.tight(stack)}[{self.expressions.loose(i)}] = {text}"
+        return f"{self.expressions.tight(stack)}[{self.expressions.index(i).text}] = {text}"
 
     # -- checks -----------------------------------------------------------------------------------
 

@@ -86,14 +86,24 @@ class Subscripts:
         return f"{first or ''}:{-behind or ''}"
 
     def origin(self, n: Value | int, start: Value, length: Value, step: Value) -> Node | None:
-        """The `slice` node whose results these are, made for an axis of this length."""
-        node = self.program.maker(start)
-        if node is None or node.op.name != "slice" or node.results != (start, length):
+        """The `slice` node whose region this is, made for an axis of this length."""
+        node = self.program.maker(length)
+        if node is None or node.op.name != "slice" or length is not node.results[1]:
+            return None
+        if start is not node.results[0] and not self._starts_at(node, start):
             return None
         fits = self.program.same(node.operands[-1], n) and self.program.same(
             node.operands[-2], step
         )
         return node if fits else None
+
+    def _starts_at(self, node: Node, start: Value) -> bool:
+        """Is a constant where the slice starts, unless it is empty?"""
+        first, step = self.program.constant(start), self.program.constant(node.operands[-2])
+        if first is None or step is None or step < 0:
+            return False
+        lo = self.program.constant(node.operands[0]) if node.attrs["lo"] else 0
+        return lo == first and first >= 0
 
     def _as_written(self, node: Node) -> str:
         bounds = list(node.operands[:-2])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...ir.build import Rewriter
 from ...ir.graph import Function, Node, Value, walk
 from ...ir.types import Array
-from ...ops.elementwise import cast, iadd, isub, mul
+from ...ops.elementwise import cast, iadd, isub, mul, stop_gradient
 from ...ops.shape import full
 from .program import consumed_values
 
@@ -28,14 +28,18 @@ class Tidy(Rewriter):
         return super().run(function)
 
     def simple(self, node: Node, operands: Sequence[Value]) -> None:
+        if node.op is iadd and operands[0] in self.b.constants:
+            operands = operands[::-1]
         if node.op in (iadd, isub) and operands[1] in self.b.constants:
             self.bind(node.results, [self._sum(node, operands)])
             return
         if node.op.kind == "elementwise" and node.op is not cast and len(operands) > 1:
             operands = self._unfilled(operands)
             other = self._times_one(operands) if node.op is mul else None
-            if other is not None and self._may_be(node):
-                self.bind(node.results, [other])
+            if other is not None:
+                # A window, where it may not be the operand itself: copied if either is written.
+                same = other if self._may_be(node) else self.b.emit(stop_gradient, other)
+                self.bind(node.results, [same])
                 return
         super().simple(node, operands)
         if node.op is full:
