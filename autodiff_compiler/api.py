@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .signature import Request, Spec, TreeSpec, describe, leaf_specs
+from .signature import Request, Spec, StaticSpec, TreeSpec, describe, leaf_specs
 
 if TYPE_CHECKING:
     from .kernel import Kernel, Program
@@ -78,11 +78,29 @@ class _Kernels:
         self.request = request
         self.backend = backend
         self.known: dict[tuple[Spec, ...], list["Kernel"]] = {}
+        #: by the types of a call: the places of integers whose values matter
+        self.by_value: dict[tuple[Spec, ...], tuple[tuple[Any, ...], ...]] = {}
         self.lock = threading.Lock()
 
     def of(self, args: Sequence[Any]) -> "Kernel":
-        """The kernel for these arguments: one whose guards still hold, or a new one."""
-        specs = tuple(map(describe, args))
+        """The kernel for these arguments: one whose guards still hold, or a new one.
+
+        An integer that must be known (an axis, say) becomes part of the key by its value.
+        """
+        from .frontend import NeedsValue
+
+        by_type = tuple(map(describe, args))
+        while True:
+            known = self.by_value.get(by_type, ())
+            specs = tuple(pinned(s, a, (k,), known) for k, (s, a) in enumerate(zip(by_type, args)))
+            try:
+                return self._of(specs)
+            except NeedsValue as error:
+                if not error.path or error.path in known:
+                    raise
+                self.by_value[by_type] = (*known, error.path)
+
+    def _of(self, specs: tuple[Spec, ...]) -> "Kernel":
         with self.lock:
             for kernel in self.known.get(specs, ()):
                 if _still_holds(kernel.plan):
@@ -96,6 +114,17 @@ class _Kernels:
 
     def plan(self, args: Sequence[Any]) -> "Plan":
         return self.of(args).plan
+
+
+def pinned(spec: Spec, value: Any, path: tuple[Any, ...], known: Sequence[tuple[Any, ...]]) -> Spec:
+    """The spec with the values at the paths `known` in place of their types."""
+    if path in known:
+        return StaticSpec(value)
+    if not isinstance(spec, TreeSpec) or not known:
+        return spec
+    keys = spec.keys if spec.kind == "dict" else tuple(range(len(spec.items)))
+    items = tuple(pinned(s, value[k], (*path, k), known) for s, k in zip(spec.items, keys))
+    return TreeSpec(spec.kind, items, spec.keys)
 
 
 def _still_holds(plan: "Plan") -> bool:
