@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,9 @@ from .runtime.plan import Capture, Guard, OutLeaf, Plan
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
 
 Tree = tuple
+_DEFECTS = (
+    AssertionError, LookupError, AttributeError, ValueError, RecursionError, NotImplementedError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,21 @@ class Program:
     raises: bool = False
 
 
+@contextmanager
+def _defects(name: str) -> Iterator[None]:
+    """Turns what can only be a defect of this package into a refusal. A TypeError with which the
+    user is told of a wrong argument or result passes."""
+    try:
+        yield
+    except _DEFECTS as error:
+        if pipeline.checking():
+            raise
+        raise InternalError(
+            f"the compiler failed on `{name}` ({type(error).__name__}: {error})",
+            hint="this is a defect of autodiff_compiler; please report the function",
+        ) from error
+
+
 class Kernel:
     """A compiled specialisation.
 
@@ -57,7 +76,8 @@ class Kernel:
 
     @cached_property
     def python(self) -> Any:
-        return emit_python(self.program.function, self.name)
+        with _defects(self.name):
+            return emit_python(self.program.function, self.name)
 
     @property
     def source(self) -> str:
@@ -70,7 +90,8 @@ class Kernel:
         compiler = find_compiler()
         vector = {} if compiler is None else {"vector_math": _vector_forms(compiler)}
         symbol = f"adc_{self.name}"
-        return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
+        with _defects(self.name):
+            return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
 
     @property
     def c_source(self) -> str:
@@ -178,18 +199,9 @@ def build(
 ) -> Kernel:  # fmt: skip
     """Compiles `function` for arguments of these types. Raises CompileError, or TypeError if the
     arguments or the result cannot be differentiated."""
-    try:
+    name = getattr(function, "__name__", "this function")
+    with _defects(name):
         program = make_program(function, request, tuple(specs), watch)
-    except (CompileError, TypeError):
-        raise
-    except (AssertionError, LookupError, AttributeError, ValueError, RecursionError) as error:
-        if pipeline.checking():
-            raise
-        name = getattr(function, "__name__", "this function")
-        raise InternalError(
-            f"the compiler failed on `{name}` ({type(error).__name__}: {error})",
-            hint="this is a defect of autodiff_compiler; please report the function",
-        ) from error
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}

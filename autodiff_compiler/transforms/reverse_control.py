@@ -60,6 +60,7 @@ class ControlSweep:
         block = b.close([counter, *params, *extra_params], yields)
 
         self.adjoints = outer
+        b.span = node.span
         results = b.for_(bounds, [*init, *extra], block)
         for c, r in zip(captured, results[len(slots) : len(init)]):
             outer.put(c, r, True)
@@ -177,6 +178,7 @@ class ControlSweep:
             yields += self.source.end_arm(node, k)
             blocks.append(b.close([], yields))
         self.adjoints = outer
+        b.span = node.span
         results = b.cond(pred, *blocks)
         for c, r in zip(captured, results):
             if held[c] is not None or any(c in arm for arm in reached):

@@ -197,11 +197,13 @@ class Forward(Rewriter):
 
         if node.op is FOR:
             body = made(node.blocks[0], body_results)
+            b.span = node.span
             stops = bool(node.attrs.get("stops"))
             results = b.for_(operands[:3], [*init, *extra], body, stops)
         else:
             test = made(node.blocks[0], lambda more: [self.env[node.blocks[0].results[0]]])
             body = made(node.blocks[1], body_results)
+            b.span = node.span
             results = b.while_([*init, *extra], test, body)
         self.bind(node.results, results[: len(node.results)])
         self.stacks.update(zip(keys, results[len(node.results) :]))
@@ -226,6 +228,7 @@ class Forward(Rewriter):
             values = [self.env[v] for v in arm.results] + [self.stacks[k] for k in keys]
             arms.append(b.close([], values))
         self.stacks = before
+        b.span = node.span
         results = b.cond(self.env[node.operands[0]], *arms)
         self.bind(node.results, results[: len(node.results)])
         self.stacks.update(zip(keys, results[len(node.results) :]))

@@ -169,20 +169,22 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(L);
   adc_copy(L, A, A_n0 * A_n1, sizeof(double));
-  /* cholesky.py:15: L[i, j] /= L[j, j] */
+  /* cholesky.py:8: for j in range(n): */
   ADC_CHECK(2, A_n0 <= 0 || A_n0 <= A_n1);
   for (long long j = 0; j < A_n0; j++) {
     ADC_POLL(41);
     /* cholesky.py:9: for k in range(j): */
     const int t = 0 < j;
-    /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
     if (t) {
+      /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
       ADC_CHECK(0, j < A_n1);
+      /* cholesky.py:9: for k in range(j): */
       double t_1 = L[j * A_n1 + j];
       ADC_CHECK(1, j <= 0 || j <= A_n1);
       ADC_POLL_TRIPS(j);
       #pragma omp simd reduction(+:t_1)
       for (long long k = 0; k < j; k++) {
+        /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
         const double t_2 = L[j * A_n1 + k];
         t_1 -= t_2 * t_2;
       }
@@ -198,17 +200,20 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     ADC_MEMORY(place_1);
     *place_1 = t_4;
     L[j * A_n1 + j] = sqrt(L[j * A_n1 + j]);
-    /* cholesky.py:15: L[i, j] /= L[j, j] */
+    /* cholesky.py:12: for i in range(j + 1, n): */
     const long long t_5 = j + 1;
     for (long long i = t_5; i < A_n0; i++) {
       ADC_POLL(19);
-      /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
+      /* cholesky.py:13: for k in range(j): */
       if (t) {
+        /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
+        /* cholesky.py:13: for k in range(j): */
         double t_6 = L[i * A_n1 + j];
         ADC_CHECK(3, j <= 0 || j <= A_n1);
         ADC_POLL_TRIPS(j);
         #pragma omp simd reduction(+:t_6)
         for (long long k_1 = 0; k_1 < j; k_1++) {
+          /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
           t_6 -= L[i * A_n1 + k_1] * L[j * A_n1 + k_1];
         }
         const double t_7 = L[i * A_n1 + j];
@@ -225,8 +230,12 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
       L[i * A_n1 + j] = L[i * A_n1 + j] / L[j * A_n1 + j];
     }
   }
-  /* cholesky.py:18: total += np.log(L[j, j]) */
+  /* cholesky.py:17: for j in range(n): */
   ADC_CHECK(4, A_n0 <= 0 || A_n0 <= A_n1);
+  for (long long j_1 = 0; j_1 < A_n0; j_1++) {
+    ADC_POLL(2);
+    /* cholesky.py:18: total += np.log(L[j, j]) */
+  }
   /* cholesky.py:17: for j in range(n): */
   double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(d_L);
@@ -235,16 +244,16 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     d_L[l] = 0.0;
   }
   const long long t_9 = A_n0 - 1;
-  /* cholesky.py:18: total += np.log(L[j, j]) */
   #pragma omp simd
   for (long long j_2 = 0; j_2 < t_9 + 1; j_2++) {
+    /* cholesky.py:18: total += np.log(L[j, j]) */
     d_L[j_2 * A_n1 + j_2] += 2.0 / L[j_2 * A_n1 + j_2];
   }
-  /* cholesky.py:9: for k in range(j): */
+  /* cholesky.py:8: for j in range(n): */
   for (long long j_3 = t_9; j_3 > -1; j_3--) {
     ADC_POLL(63);
     /* cholesky.py:15: L[i, j] /= L[j, j] */
-    /* cholesky.py:13: for k in range(j): */
+    /* cholesky.py:12: for i in range(j + 1, n): */
     const long long t_10 = j_3 + 1 - 1;
     for (long long i_1 = t_9; i_1 > t_10; i_1--) {
       ADC_POLL(32);
@@ -256,16 +265,19 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
       const double t_13 = L[j_3 * A_n1 + j_3];
       d_L[j_3 * A_n1 + j_3] += -t_11 * (L[i_1 * A_n1 + j_3] / t_13) / t_13;
       d_L[i_1 * A_n1 + j_3] += t_11 / t_13;
-      /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
+      /* cholesky.py:13: for k in range(j): */
       if (0 < j_3) {
+        /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
         const double t_14 = d_L[i_1 * A_n1 + j_3];
         d_L[i_1 * A_n1 + j_3] = 0.0;
         const double t_15 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
         L[i_1 * A_n1 + j_3] = t_15;
+        /* cholesky.py:13: for k in range(j): */
         const long long t_16 = j_3 - 1;
         ADC_POLL_TRIPS(t_16 + 1);
         #pragma omp simd
         for (long long k_2 = 0; k_2 < t_16 + 1; k_2++) {
+          /* cholesky.py:14: L[i, j] -= L[i, k] * L[j, k] */
           const double t_17 = -t_14;
           d_L[j_3 * A_n1 + k_2] += t_17 * L[i_1 * A_n1 + k_2];
           d_L[i_1 * A_n1 + k_2] += t_17 * L[j_3 * A_n1 + k_2];
@@ -280,16 +292,19 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     const double t_19 = *(double *)adc_pop(tape_L_3, 1, sizeof(double));
     L[j_3 * A_n1 + j_3] = t_19;
     d_L[j_3 * A_n1 + j_3] += t_18 * 0.5 / sqrt(L[j_3 * A_n1 + j_3]);
-    /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
+    /* cholesky.py:9: for k in range(j): */
     if (0 < j_3) {
+      /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
       const double t_20 = d_L[j_3 * A_n1 + j_3];
       d_L[j_3 * A_n1 + j_3] = 0.0;
       const double t_21 = *(double *)adc_pop(tape_L_2, 1, sizeof(double));
       L[j_3 * A_n1 + j_3] = t_21;
+      /* cholesky.py:9: for k in range(j): */
       const long long t_22 = j_3 - 1;
       ADC_POLL_TRIPS(t_22 + 1);
       #pragma omp simd
       for (long long k_3 = 0; k_3 < t_22 + 1; k_3++) {
+        /* cholesky.py:10: L[j, j] -= L[j, k] ** 2 */
         const double t_23 = -t_20 * L[j_3 * A_n1 + k_3];
         d_L[j_3 * A_n1 + k_3] += t_23 + t_23;
       }

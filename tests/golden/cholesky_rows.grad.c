@@ -181,7 +181,7 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(L);
   adc_copy(L, A, A_n0 * A_n1, sizeof(double));
-  /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
+  /* cholesky_rows.py:8: for j in range(len(L)): */
   ADC_CHECK(0, A_n0 <= 0 || A_n0 <= A_n1);
   for (long long j = 0; j < A_n0; j++) {
     ADC_POLL(27);
@@ -201,10 +201,11 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     ADC_MEMORY(place_1);
     *place_1 = t_2;
     L[j * A_n1 + j] = t_1;
-    /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
+    /* cholesky_rows.py:10: for i in range(j + 1, len(L)): */
     const long long t_3 = j + 1;
     for (long long i = t_3; i < A_n0; i++) {
       ADC_POLL(12);
+      /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
       double t_4 = 0.0;
       #pragma omp simd reduction(+:t_4)
       for (long long k = 0; k < length; k++) {
@@ -229,16 +230,17 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     d_L[k] = 0.0;
   }
   const long long t_7 = A_n0 - 1;
-  /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
   for (long long j_1 = t_7; j_1 > -1; j_1--) {
     ADC_POLL(46 + 4 * A_n0 * A_n1);
     /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
     d_L[j_1 * A_n1 + j_1] += 2.0 / L[j_1 * A_n1 + j_1];
     /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
     const long long length_1 = adc_length(0, adc_clip(j_1, A_n1, 0, A_n1), 1);
+    /* cholesky_rows.py:10: for i in range(j + 1, len(L)): */
     const long long t_8 = j_1 + 1 - 1;
     for (long long i_1 = t_7; i_1 > t_8; i_1--) {
       ADC_POLL(20 + 2 * A_n0 * A_n1);
+      /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
       const double t_9 = d_L[i_1 * A_n1 + j_1];
       d_L[i_1 * A_n1 + j_1] = 0.0;
       const double t_10 = *(double *)adc_pop(tape_L, 1, sizeof(double));

@@ -198,10 +198,11 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *u = adc_alloc(&frame, u0_n0, sizeof(double));
   ADC_MEMORY(u);
   adc_copy(u, u0, u0_n0, sizeof(double));
-  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
+  /* heat_stepper.py:6: for _ in range(steps): */
   const adc_mark mark = adc_here(&frame);
   for (long long i_1 = 0; i_1 < steps; i_1++) {
     ADC_POLL(16 + u0_n0);
+    /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
     const long long first = adc_clip(1, u0_n0, 0, u0_n0);
     const long long length = adc_length(first, adc_clip(-1, u0_n0, 0, u0_n0), 1);
     double *place = adc_push_array(tape_u, length, sizeof(double));
@@ -236,11 +237,11 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   /* heat_stepper.py:6: for _ in range(steps): */
   long long t_2;
   ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_2));
-  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
   double t_3 = 0.0;
   const adc_mark mark_1 = adc_here(&frame);
   for (long long i_2 = t_2; i_2 > -1; i_2--) {
     ADC_POLL(85 + 4 * u0_n0);
+    /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
     const long long first_1 = adc_clip(1, u0_n0, 0, u0_n0);
     const long long length_1 = adc_length(first_1, adc_clip(-1, u0_n0, 0, u0_n0), 1);
     double *t_4 = adc_alloc(&frame, length_1, sizeof(double));

@@ -8,8 +8,8 @@ import numpy as np
 def grad_misfit(u0, conductivity, target, steps):
     tape_u = []
     u = u0.copy()  # line 5
-    # line 7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2])
-    for _ in range(steps):
+    for _ in range(steps):  # line 6
+        # line 7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2])
         tape_u.append(u[1:-1].copy())
         u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2])
     # line 8: return np.sum((u - target) ** 2)
@@ -18,8 +18,9 @@ def grad_misfit(u0, conductivity, target, steps):
     t = u - target
     d_u = t + t
     d_conductivity = 0.0
-    # line 7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2])
+    # line 6: for _ in range(steps):
     for _ in range(steps - 1, -1, -1):
+        # line 7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2])
         t_1 = d_u[1:-1]
         u[1:-1] = tape_u.pop()
         d_conductivity += np.sum(t_1 * (u[2:] - 2.0 * u[1:-1] + u[:-2]))

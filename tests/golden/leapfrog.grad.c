@@ -190,7 +190,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   double *v = adc_alloc(&frame, velocity_n0, sizeof(double));
   ADC_MEMORY(v);
   adc_copy(v, velocity, velocity_n0, sizeof(double));
-  /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
+  /* leapfrog.py:6: for _ in range(steps): */
   for (long long i_1 = 0; i_1 < steps; i_1++) {
     ADC_POLL(20 + 2 * velocity_n0 + position_n0);
     /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
@@ -235,7 +235,6 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   /* leapfrog.py:6: for _ in range(steps): */
   long long t_1;
   ADC_CHECK(2, !__builtin_sub_overflow(steps, 1, &t_1));
-  /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
   double *d_x_next = adc_alloc(&frame, position_n0, sizeof(double));
   ADC_MEMORY(d_x_next);
   double *d_v_next = adc_alloc(&frame, velocity_n0, sizeof(double));

@@ -12,8 +12,7 @@ def grad_final_energy(position, velocity, dt, steps):
     # line 5: x, v = position.copy(), velocity.copy()
     x = position.copy()
     v = velocity.copy()
-    # line 9: v -= 0.5 * dt * x**3
-    for _ in range(steps):
+    for _ in range(steps):  # line 6
         # line 7: v -= 0.5 * dt * x**3
         t = 0.5 * dt
         if velocity_n0 != n:
@@ -30,7 +29,7 @@ def grad_final_energy(position, velocity, dt, steps):
     d_x = np.full(n, 0.25) * 4.0 * x**3.0
     d_v = 0.5 * v
     d_v = d_v + d_v
-    # line 7: v -= 0.5 * dt * x**3
+    # line 6: for _ in range(steps):
     for _ in range(steps - 1, -1, -1):
         # line 9: v -= 0.5 * dt * x**3
         d_v_1 = d_v.copy()

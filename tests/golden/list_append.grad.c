@@ -154,9 +154,9 @@ int adc_grad_path_length(const adc_leaf *in, adc_leaf *out, adc_call *call, long
   double *place = adc_push(s_1, 1, sizeof(double));
   ADC_MEMORY(place);
   *place = start;
-  /* list_append.py:4: positions.append(positions[-1] + speed * k) */
   for (long long k = 0; k < steps; k++) {
     ADC_POLL(9);
+    /* list_append.py:4: positions.append(positions[-1] + speed * k) */
     const long long t = s_1->length;
     ADC_CHECK(0, -1 >= -t && -1 < t);
     const long long t_1 = -1 < 0 ? -1 + t : -1;
@@ -173,10 +173,8 @@ int adc_grad_path_length(const adc_leaf *in, adc_leaf *out, adc_call *call, long
   const long long t_4 = s_1->length;
   /* list_append.py:6: for p in positions: */
   const long long t_5 = s_1->length;
-  /* list_append.py:7: total += p * p */
   for (long long p = 0; p < t_5; p++) {
     ADC_POLL(2);
-    /* list_append.py:6: for p in positions: */
     const double p_1 = ((double *)s_1->data)[p];
     double *place_3 = adc_push(tape_p, 1, sizeof(double));
     ADC_MEMORY(place_3);

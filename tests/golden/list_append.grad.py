@@ -11,8 +11,8 @@ def grad_path_length(start, speed, steps):
     # line 3: for k in range(steps):
     tape = []
     tape.append(start)
-    # line 4: positions.append(positions[-1] + speed * k)
     for k in range(steps):
+        # line 4: positions.append(positions[-1] + speed * k)
         k_1 = len(tape)
         if not -k_1 <= -1 < k_1:
             raise IndexError("check 0: the index is out of bounds")
@@ -21,9 +21,7 @@ def grad_path_length(start, speed, steps):
         tape.append(tape[k_2] + speed * np.float64(k))
     # line 6: for p in positions:
     k_3 = len(tape)
-    # line 7: total += p * p
     for i in range(k_3):
-        # line 6: for p in positions:
         p = tape[i]
         tape_p.append(p)
     tape_1 = list(np.zeros(len(tape)))

@@ -157,7 +157,7 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   ADC_MEMORY(tape_value_1);
   adc_stack *tape_value_2 = adc_stack_new(&frame);
   ADC_MEMORY(tape_value_2);
-  /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
+  /* logistic_loss.py:6: for i in range(X.shape[0]): */
   ADC_CHECK(0, X_n0 <= 0 || X_n0 <= y_n0);
   for (long long i = 0; i < X_n0; i++) {
     ADC_POLL(17);
@@ -174,7 +174,6 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     unsigned char *place = adc_push(tape_value_2, 1, sizeof(unsigned char));
     ADC_MEMORY(place);
     *place = t_1;
-    /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
     if (t_1) {
       /* logistic_loss.py:9: total += np.log(1.0 + np.exp(-margin)) */
       const double t_2 = exp(-margin);
@@ -196,7 +195,6 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   for (long long j = 0; j < w_n0; j++) {
     d_w[j] = 0.0;
   }
-  /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
   const long long t_4 = X_n0 - 1;
   double d_total = 1.0;
   double *d_w_next = adc_alloc(&frame, w_n0, sizeof(double));
@@ -205,7 +203,6 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     ADC_POLL(20 + w_n0);
     /* logistic_loss.py:8: if margin > 0.0: */
     const int t_5 = *(unsigned char *)adc_pop(tape_value_2, 1, sizeof(unsigned char));
-    /* logistic_loss.py:11: total += np.log(1.0 + np.exp(margin)) - margin */
     double d_margin;
     if (t_5) {
       /* logistic_loss.py:9: total += np.log(1.0 + np.exp(-margin)) */

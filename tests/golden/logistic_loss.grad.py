@@ -13,7 +13,7 @@ def grad_loss(w, X, y, strength):
     tape_value = []
     tape_value_1 = []
     tape_value_2 = []
-    # line 11: total += np.log(1.0 + np.exp(margin)) - margin
+    # line 6: for i in range(X.shape[0]):
     for i in range(X_n0):
         # line 7: margin = y[i] * (X[i] @ w)
         if m != n:
@@ -22,7 +22,6 @@ def grad_loss(w, X, y, strength):
         # line 8: if margin > 0.0:
         flag = margin > 0.0
         tape_value_2.append(flag)
-        # line 11: total += np.log(1.0 + np.exp(margin)) - margin
         if flag:
             # line 9: total += np.log(1.0 + np.exp(-margin))
             tape_value_1.append(np.exp(-margin))
@@ -32,9 +31,8 @@ def grad_loss(w, X, y, strength):
     # line 6: for i in range(X.shape[0]):
     d_w = np.zeros(n)
     d_total = 1.0
-    # line 7: margin = y[i] * (X[i] @ w)
     for i in range(X_n0 - 1, -1, -1):
-        # line 11: total += np.log(1.0 + np.exp(margin)) - margin
+        # line 8: if margin > 0.0:
         if tape_value_2.pop():
             # line 9: total += np.log(1.0 + np.exp(-margin))
             t = tape_value_1.pop()

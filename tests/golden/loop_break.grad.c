@@ -140,12 +140,11 @@ int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   const double tolerance = in[1].f;
   adc_stack *tape_term = adc_stack_new(&frame);
   ADC_MEMORY(tape_term);
-  /* loop_break.py:9: total += term */
+  /* loop_break.py:5: for k in range(1, 100): */
   double term = 1.0;
   long long t = 0;
   for (long long k = 1; k < 100; k++) {
     ADC_POLL(10);
-    /* loop_break.py:5: for k in range(1, 100): */
     double *place = adc_push(tape_term, 1, sizeof(double));
     ADC_MEMORY(place);
     *place = term;
@@ -153,7 +152,7 @@ int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     const double t_1 = (double)k;
     ADC_CHECK(0, t_1 != 0.0);
     const double term_1 = term * x / t_1;
-    /* loop_break.py:9: total += term */
+    /* loop_break.py:7: if abs(term) < tolerance: */
     long long t_2;
     ADC_CHECK(1, !__builtin_add_overflow(t, 1, &t_2));
     const int t_3 = fabs(term_1) < tolerance;
@@ -164,7 +163,6 @@ int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   /* loop_break.py:5: for k in range(1, 100): */
   long long t_4;
   ADC_CHECK(2, !__builtin_sub_overflow(t, 1, &t_4));
-  /* loop_break.py:6: term = term * x / k */
   const long long t_5 = 1 + t_4;
   double d_term = 0.0;
   double d_total = 1.0;
@@ -175,7 +173,6 @@ int adc_grad_series(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     const double term_2 = *(double *)adc_pop(tape_term, 1, sizeof(double));
     const double t_7 = (double)k_1;
     const double term_3 = term_2 * x / t_7;
-    /* loop_break.py:9: total += term */
     if (!(fabs(term_3) < tolerance)) {
       d_term += d_total;
     }

@@ -8,9 +8,7 @@ def grad_series(x, tolerance):
     tape_term = []
     term = 1.0
     k_1 = 0
-    # line 9: total += term
-    for k in range(1, 100):
-        # line 5: for k in range(1, 100):
+    for k in range(1, 100):  # line 5
         tape_term.append(term)
         # line 6: term = term * x / k
         t = np.float64(k)
@@ -23,13 +21,14 @@ def grad_series(x, tolerance):
     d_term = 0.0
     d_total = 1.0
     d_x = 0.0
+    # line 5: for k in range(1, 100):
     for k in range(k_1, 0, -1):
         # line 7: if abs(term) < tolerance:
         term = tape_term.pop()
         t_1 = np.float64(k)
         term_1 = term * x / t_1
-        # line 9: total += term
         if not np.abs(term_1) < tolerance:
+            # line 9: total += term
             d_total_1 = d_term + d_total
             d_term = d_total_1
         # line 6: term = term * x / k

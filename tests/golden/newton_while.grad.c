@@ -151,13 +151,12 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
   ADC_MEMORY(tape_value_1);
   adc_stack *tape_E = adc_stack_new(&frame);
   ADC_MEMORY(tape_E);
-  /* newton_while.py:10: E -= step */
+  /* newton_while.py:8: while abs(step) > 1e-10: */
   double E = mean;
   double step = 1.0;
   long long t = 0;
   while (fabs(step) > 1e-10) {
     ADC_POLL(20);
-    /* newton_while.py:8: while abs(step) > 1e-10: */
     double *place = adc_push(tape_E, 1, sizeof(double));
     ADC_MEMORY(place);
     *place = E;
@@ -181,7 +180,7 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
     step = step_1;
     t = t_4;
   }
-  /* newton_while.py:9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricity * math.cos(E)) */
+  /* newton_while.py:8: while abs(step) > 1e-10: */
   const long long t_5 = t;
   double d_E = 1.0;
   double t_6 = 0.0;
@@ -210,6 +209,7 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
     t_6 = d_eccentricity_1 + d_eccentricity_2;
     t_7 += d_mean;
   }
+  /* newton_while.py:8: while abs(step) > 1e-10: */
   const double d_E_6 = t_7 + d_E;
   out[0].f = d_E_6;
   out[1].f = t_6;

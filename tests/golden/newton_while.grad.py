@@ -11,9 +11,8 @@ def grad_eccentric_anomaly(mean, eccentricity):
     E = mean
     step = 1.0
     k = 0
-    # line 10: E -= step
+    # line 8: while abs(step) > 1e-10:
     while np.abs(step) > 1e-10:
-        # line 8: while abs(step) > 1e-10:
         tape_E.append(E)
         # line 9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricit...
         if np.isinf(E):
@@ -31,7 +30,7 @@ def grad_eccentric_anomaly(mean, eccentricity):
     d_E = 1.0
     d_eccentricity = 0.0
     d_mean = 0.0
-    # line 9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricit...
+    # line 8: while abs(step) > 1e-10:
     for i in range(k):
         # line 10: E -= step
         d_step = -d_E
@@ -48,5 +47,6 @@ def grad_eccentric_anomaly(mean, eccentricity):
         d_E = d_E - t_6 * eccentricity * np.sin(E) + d_E_1
         d_eccentricity = d_eccentricity + t_6 * t_3 + d_mean_1 * t_5
         d_E += d_mean_1 * eccentricity * np.cos(E)
+    # line 8: while abs(step) > 1e-10:
     d_E = d_mean + d_E
     return d_E, d_eccentricity

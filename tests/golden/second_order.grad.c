@@ -157,15 +157,13 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   ADC_MEMORY(tape_x_2);
   adc_stack *tape_x_3 = adc_stack_new(&frame);
   ADC_MEMORY(tape_x_3);
-  /* second_order.py:9: x = math.sin(x) */
+  /* second_order.py:8: for _ in range(k): */
   double x_1 = x;
   for (long long i_1 = 0; i_1 < k; i_1++) {
     ADC_POLL(7);
-    /* second_order.py:10: total += x * x */
     double *place = adc_push(tape_x_1, 1, sizeof(double));
     ADC_MEMORY(place);
     *place = x_1;
-    /* second_order.py:8: for _ in range(k): */
     double *place_1 = adc_push(tape_x_3, 1, sizeof(double));
     ADC_MEMORY(place_1);
     *place_1 = x_1;
@@ -180,7 +178,6 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   /* second_order.py:8: for _ in range(k): */
   long long t;
   ADC_CHECK(1, !__builtin_sub_overflow(k, 1, &t));
-  /* second_order.py:9: x = math.sin(x) */
   double d_x = 0.0;
   for (long long i_2 = t; i_2 > -1; i_2--) {
     ADC_POLL(9);
@@ -202,11 +199,11 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     *place_5 = t_1;
     d_x = d_x_2 * t_1;
   }
+  /* second_order.py:8: for _ in range(k): */
   adc_stack *d_tape_x = adc_stack_new(&frame);
   ADC_MEMORY(d_tape_x);
   adc_stack *d_tape_x_1 = adc_stack_new(&frame);
   ADC_MEMORY(d_tape_x_1);
-  /* second_order.py:10: total += x * x */
   const long long t_2 = t - -1;
   double d_d_x = 1.0;
   for (long long i_3 = 0; i_3 < t_2; i_3++) {

@@ -12,11 +12,8 @@ def grad_wave(x, k):
     tape_x_1 = []
     tape_x_2 = []
     tape_x_3 = []
-    # line 9: x = math.sin(x)
-    for _ in range(k):
-        # line 10: total += x * x
+    for _ in range(k):  # line 8
         tape_x_1.append(x)
-        # line 8: for _ in range(k):
         tape_x_3.append(x)
         # line 9: x = math.sin(x)
         if np.isinf(x):
@@ -24,6 +21,7 @@ def grad_wave(x, k):
         x = np.sin(x)
         tape_x_2.append(x)
     d_x = 0.0
+    # line 8: for _ in range(k):
     for _ in range(k - 1, -1, -1):
         # line 10: total += x * x
         x = tape_x_2.pop()
@@ -35,10 +33,10 @@ def grad_wave(x, k):
         t = np.cos(x)
         tape_value.append(t)
         d_x *= t
+    # line 8: for _ in range(k):
     d_tape_x = []
     d_tape_x_1 = []
     d_d_x = 1.0
-    # line 10: total += x * x
     for _ in range(k):
         # line 9: x = math.sin(x)
         d_d_x_1 = d_d_x * tape_value.pop()

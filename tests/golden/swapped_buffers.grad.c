@@ -164,12 +164,14 @@ int adc_grad_diffuse(const adc_leaf *in, adc_leaf *out, adc_call *call, long lon
   for (long long j = 0; j < u0_n0; j++) {
     q[j] = 0.0;
   }
-  /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
+  /* swapped_buffers.py:7: for _ in range(steps): */
   for (long long i = 0; i < steps; i++) {
     ADC_POLL(20);
+    /* swapped_buffers.py:8: for i in range(1, len(p) - 1): */
     const long long t = u0_n0 - 1;
     ADC_POLL_TRIPS(t - 1);
     for (long long i_1 = 1; i_1 < t; i_1++) {
+      /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
       const double t_1 = p[i_1];
       const double t_2 = q[i_1];
       double *place = adc_push(tape_q, 1, sizeof(double));
@@ -194,14 +196,14 @@ int adc_grad_diffuse(const adc_leaf *in, adc_leaf *out, adc_call *call, long lon
   }
   long long t_3;
   ADC_CHECK(0, !__builtin_sub_overflow(steps, 1, &t_3));
-  /* swapped_buffers.py:8: for i in range(1, len(p) - 1): */
   double t_4 = 0.0;
   for (long long i_2 = t_3; i_2 > -1; i_2--) {
     ADC_POLL(29);
-    /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
+    /* swapped_buffers.py:8: for i in range(1, len(p) - 1): */
     const long long t_5 = u0_n0 - 1 - 1;
     ADC_POLL_TRIPS(t_5);
     for (long long i_3 = t_5; i_3 > 0; i_3--) {
+      /* swapped_buffers.py:9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1]) */
       const double t_6 = d_p[i_3];
       d_p[i_3] = 0.0;
       const double t_7 = *(double *)adc_pop(tape_q, 1, sizeof(double));

@@ -11,9 +11,10 @@ def grad_diffuse(u0, rate, steps):
     p = u0.copy()  # line 5
     # line 6: q = np.zeros_like(p)
     q = np.zeros(n)
-    # line 9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1])
-    for _ in range(steps):
+    for _ in range(steps):  # line 7
+        # line 8: for i in range(1, len(p) - 1):
         for i in range(1, n - 1):
+            # line 9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1])
             tape_q.append(q[i])
             q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1])
         p, q = q, p
@@ -22,10 +23,10 @@ def grad_diffuse(u0, rate, steps):
     # line 7: for _ in range(steps):
     d_q = np.zeros(n)
     d_rate = 0.0
-    # line 8: for i in range(1, len(p) - 1):
     for _ in range(steps - 1, -1, -1):
-        # line 9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1])
+        # line 8: for i in range(1, len(p) - 1):
         for i in range(n - 2, 0, -1):
+            # line 9: q[i] = p[i] + rate * (p[i - 1] - 2.0 * p[i] + p[i + 1])
             t = d_p[i]
             d_p[i] = 0.0
             p[i] = tape_q.pop()
