@@ -25,6 +25,7 @@ from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_spe
 Tree = tuple
 _DEFECTS = (
     AssertionError, LookupError, AttributeError, ValueError, RecursionError, NotImplementedError,
+    StopIteration,
 )  # fmt: skip
 
 

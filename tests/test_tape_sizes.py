@@ -169,3 +169,19 @@ def test_an_element_held_in_a_scalar_is_stored_back(bounds, backend):
     compiled = compile(held_in_a_scalar, backend=backend)
     assert compiled(x.copy(), *bounds) == pytest.approx(held_in_a_scalar(x.copy(), *bounds), rel=1e-13)
     check_grads(held_in_a_scalar, (x, *bounds), backends=(backend,))
+
+
+def two_held_at_once(x, y):
+    for i in range(len(x)):
+        for v in y.copy():
+            y[1] = x[i] = np.cos(x[i] * v)
+            if v <= -1.0:
+                continue
+            y[2] += x[i]
+    return np.sum(x) + np.sum(y * y)
+
+
+@pytest.mark.parametrize("backend", ["python", "c"])
+def test_two_elements_held_in_scalars(backend):
+    x, y = np.array([0.3, 1.2, -0.7]), np.array([0.4, -1.3, 0.8, 0.1])
+    check_grads(two_held_at_once, (x, y), argnums=(0, 1), backends=(backend,))

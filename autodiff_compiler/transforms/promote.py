@@ -214,9 +214,10 @@ class _Promote(Rewriter):
         element = Value(Scalar(array.type.dtype), "")
         current = element
         known: dict[Value, Value] = {}
+        hoisted = {n.result for n in found.hoisted}
         nodes = []
         for n in old.nodes:
-            if n in found.hoisted:
+            if any(r in hoisted for r in n.results):
                 continue
             operands = tuple(known.get(v, v) for v in n.operands)
             if n is found.store:
