@@ -185,3 +185,16 @@ def two_held_at_once(x, y):
 def test_two_elements_held_in_scalars(backend):
     x, y = np.array([0.3, 1.2, -0.7]), np.array([0.4, -1.3, 0.8, 0.1])
     check_grads(two_held_at_once, (x, y), argnums=(0, 1), backends=(backend,))
+
+
+def scattered(x, index):
+    for i in range(3):
+        np.add.at(x, index, 0.3 * np.sin(x[i] * x[: len(index)]))
+        x[i] *= 0.5 + x[-1 - i]
+    return np.sum(x * x)
+
+
+@pytest.mark.parametrize("backend", ["python", "c"])
+def test_repeated_indices_count_once_when_put_back(backend):
+    x, index = np.array([0.3, 1.2, -0.7, 0.5]), np.array([2, 0, 2, 2])
+    check_grads(scattered, (x, index), backends=(backend,), order=2)

@@ -19,7 +19,7 @@ from ..errors import UnsupportedError
 from ..ir.graph import COND, CONST, FOR, WHILE, Block, Node, Value, slot_params, slot_yields
 from ..ir.types import Array, Scalar, Stack
 from ..ops import TABLE
-from ..ops.index import load
+from ..ops.index import add_at, load
 from .structure import Place, Structure
 
 Uses = dict[Value, list[Place]]
@@ -49,6 +49,12 @@ class Plan:
         return node in self._busy
 
     _busy: set[Node] = field(default_factory=set)
+
+
+def logged_whole(node: Node) -> bool:
+    """Is the log of this update the whole array? Index arrays may name an element twice; put back
+    twice, it would count twice in the derivative of the gradient."""
+    return node.op is add_at and "a" in node.attrs["index"]
 
 
 def plan_residuals(structure: Structure, uses: Uses, kept_results: Sequence[Value]) -> Plan:
@@ -265,6 +271,8 @@ class _Planner:
             first = 2
             for x in node.operands[first:]:
                 self.need(x, [place])
+            if logged_whole(node):
+                self.need_sizes(v, [place])
         return [node.results[0]]
 
     def carry_slots(self, node: Node, v: Value) -> list[Value]:

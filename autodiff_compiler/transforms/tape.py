@@ -21,7 +21,7 @@ from ..ops.elementwise import iadd
 from ..ops.index import load, store
 from ..ops.shape import copy
 from ..ops.stack import new, pop, push
-from .residuals import Plan
+from .residuals import Plan, logged_whole
 from .structure import Place, Structure
 
 Key = Value | Node
@@ -140,6 +140,8 @@ class Forward(Rewriter):
         if isinstance(key, Value):
             return key.type
         base, _, *index = key.operands
+        if logged_whole(key):
+            return base.type
         return load.infer(key.attrs, base.type, *(v.type for v in index))[0]
 
     # -- saving --------------------------------------------------------------------------------
@@ -158,7 +160,8 @@ class Forward(Rewriter):
     def node(self, node: Node) -> None:
         if node in self.plan.logged:
             base, _, *index = (self.env[v] for v in node.operands)
-            self.save(node, self.b.emit(load, base, *index, **node.attrs))
+            whole = logged_whole(node)
+            self.save(node, base if whole else self.b.emit(load, base, *index, **node.attrs))
         if node.op is FOR or node.op is WHILE:
             self.loop(node)
         elif node.op is COND:
@@ -365,6 +368,9 @@ class TapeSource:
         if node not in self.plan.logged:
             return
         base, _, *index = node.operands
+        if logged_whole(node):
+            self.put(self.s.root[base], self.popped(node, base.name, self.sizes(base)), base)
+            return
         current = self.version(node.results[0])
         at = [self.look(v) for v in index]
         region = load.dims(node.attrs, (current, *at), [(), *(self.sizes(v) for v in index)])[0]
@@ -436,8 +442,6 @@ class TapeSource:
         context = self.contexts[-1]
         for v in self.plan.saved:
             if self.s.place[v].block is block and v not in context.found:
-                if v in self.plan.versions and self.s.root[v] in context.arrays:
-                    continue
                 context.found[v] = self.popped(v, v.name, self.sizes(v))
 
     # -- branches ------------------------------------------------------------------------------
