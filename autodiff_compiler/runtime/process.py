@@ -31,11 +31,18 @@ def run(argv: list[str], folder: Path, time_limit: float = TIME_LIMIT) -> tuple[
     # Compilers put intermediate files in TMPDIR and forget them when killed: there they go with
     # the folder. LC_ALL keeps their messages in one language.
     environment.update(TMPDIR=str(folder), LC_ALL="C", ZIG_LOCAL_CACHE_DIR=str(folder / "zig"))
-    process = subprocess.Popen(
-        argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+    # A Ctrl-C that comes while the process is being made waits until there is one to end.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        process = subprocess.Popen(
+            argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        raise
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         out, err = process.communicate(timeout=time_limit)
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"the compiler did not end within {time_limit:g} s") from None
