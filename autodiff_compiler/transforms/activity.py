@@ -3,7 +3,7 @@ the chosen results depend (useful)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..errors import UnsupportedError
 from ..ir.graph import (
@@ -34,11 +34,11 @@ def active_values(
     return varied & useful
 
 
-def _until_stable(marked: set[Value], step: object) -> None:
+def _until_stable(marked: set[Value], step: Callable[[], None]) -> None:
     size = -1
     while size != len(marked):
         size = len(marked)
-        step()  # type: ignore[operator]
+        step()
 
 
 def _varied(block: Block, varied: set[Value]) -> None:
