@@ -52,9 +52,9 @@ class Transformed:
     argnums: int | tuple[int, ...]
     has_aux: bool
     backend: str
-    _kernels: "_Kernels"
+    _kernels: _Kernels
 
-    def specialize(self, *args: Any, **kwargs: Any) -> "Kernel":
+    def specialize(self, *args: Any, **kwargs: Any) -> Kernel:
         """The kernel that a call with arguments of these types runs, compiled if need be.
 
         Raises what the call itself would raise on compilation.
@@ -77,12 +77,12 @@ class _Kernels:
         self.function = function
         self.request = request
         self.backend = backend
-        self.known: dict[tuple[Spec, ...], list["Kernel"]] = {}
+        self.known: dict[tuple[Spec, ...], list[Kernel]] = {}
         #: by the types of a call: the places of integers whose values matter
         self.by_value: dict[tuple[Spec, ...], tuple[tuple[Any, ...], ...]] = {}
         self.lock = threading.Lock()
 
-    def of(self, args: Sequence[Any]) -> "Kernel":
+    def of(self, args: Sequence[Any]) -> Kernel:
         """The kernel for these arguments: one whose guards still hold, or a new one.
 
         An integer that must be known (an axis, say) becomes part of the key by its value.
@@ -100,7 +100,7 @@ class _Kernels:
                     raise
                 self.by_value[by_type] = (*known, error.path)
 
-    def _of(self, specs: tuple[Spec, ...]) -> "Kernel":
+    def _of(self, specs: tuple[Spec, ...]) -> Kernel:
         with self.lock:
             for kernel in self.known.get(specs, ()):
                 if _still_holds(kernel.plan):
@@ -112,7 +112,7 @@ class _Kernels:
             del self.known[specs][8:]
         return kernel
 
-    def plan(self, args: Sequence[Any]) -> "Plan":
+    def plan(self, args: Sequence[Any]) -> Plan:
         return self.of(args).plan
 
 
@@ -127,7 +127,7 @@ def pinned(spec: Spec, value: Any, path: tuple[Any, ...], known: Sequence[tuple[
     return TreeSpec(spec.kind, items, spec.keys)
 
 
-def _still_holds(plan: "Plan") -> bool:
+def _still_holds(plan: Plan) -> bool:
     from .runtime.plan import MISSING, guard_holds, read_source
 
     if not all(map(guard_holds, plan.guards)):
@@ -169,7 +169,9 @@ def _positions(f: Callable[..., Any], argnums: Argnums) -> int | tuple[int, ...]
         names = [p.name for p in parameters]
         if isinstance(a, str):
             if a not in names:
-                raise ValueError(f"{f.__name__}() has no parameter {a!r}; it has {', '.join(names)}")
+                raise ValueError(
+                    f"{f.__name__}() has no parameter {a!r}; it has {', '.join(names)}"
+                )
             a = names.index(a)
         if isinstance(a, bool) or not isinstance(a, (int, np.integer)):
             raise TypeError(f"argnums are parameter names or positions, not {a!r}")
@@ -304,7 +306,7 @@ class _VjpMachine:
 
         self.pull = _dispatcher(pull, self.plan, backend, replay=replay)
 
-    def plan(self, args: Sequence[Any]) -> "Plan":
+    def plan(self, args: Sequence[Any]) -> Plan:
         primals, cotangents = args
         spec = describe(primals)
         assert isinstance(spec, TreeSpec)
@@ -318,7 +320,7 @@ class _VjpMachine:
         return kernel.plan
 
 
-def _pullback_program(program: "Program", primals: TreeSpec, cotangents: Spec) -> "Program":
+def _pullback_program(program: Program, primals: TreeSpec, cotangents: Spec) -> Program:
     """Parameters in the order of the call: primals, cotangents, then what is captured."""
     count = len(program.function.params)
     own = sum(1 for _ in leaf_specs(primals))
@@ -328,7 +330,7 @@ def _pullback_program(program: "Program", primals: TreeSpec, cotangents: Spec) -
     return replace(program, function=function, params=(primals, cotangents))
 
 
-_machines: "weakref.WeakKeyDictionary[Any, dict[Any, _VjpMachine]]" = weakref.WeakKeyDictionary()
+_machines: weakref.WeakKeyDictionary[Any, dict[Any, _VjpMachine]] = weakref.WeakKeyDictionary()
 
 
 def _machine(f: Callable[..., Any], backend: str, has_aux: bool) -> _VjpMachine:
@@ -359,7 +361,9 @@ def _conform(cotangent: Any, value: Any) -> Iterator[Any]:
     """The cotangents of the floats in `value`, each of its shape and dtype."""
     if type(value) in (tuple, list):
         if type(cotangent) not in (tuple, list) or len(cotangent) != len(value):
-            raise ValueError(f"the cotangent has the structure of the value, a {type(value).__name__}")
+            raise ValueError(
+                f"the cotangent has the structure of the value, a {type(value).__name__}"
+            )
         for c, v in zip(cotangent, value):
             yield from _conform(c, v)
     elif type(value) is dict:
@@ -376,4 +380,3 @@ def _conform(cotangent: Any, value: Any) -> Iterator[Any]:
         if np.ndim(cotangent) != 0:
             raise ValueError("the cotangent of a number is a number")
         yield type(value)(cotangent)
-

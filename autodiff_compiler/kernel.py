@@ -180,7 +180,7 @@ def _plain(tree: Tree) -> Tree:
 
 
 def resolve_backend(backend: str) -> str:
-    """"auto" becomes "c" where a compiler is found. Raises ValueError, or CompileError for "c" without one."""
+    """ "auto" becomes "c" where a compiler is found. Raises ValueError, or CompileError for "c" without one."""
     if backend not in ("auto", "c", "python"):
         raise ValueError(f'backend is "auto", "c" or "python", not {backend!r}')
     if backend == "python":
@@ -345,4 +345,3 @@ def move_params(function: Function, order: Sequence[int]) -> Function:
     block = Rewriter().run(function).block
     params: list[Value] = [block.params[k] for k in order]
     return function.with_block(replace(block, params=tuple(params)))
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class TreeSpec:
     """A container taken apart at compile time. `kind`: "tuple", "list" or "dict" (with `keys`)."""
 
     kind: str
-    items: tuple["Spec", ...]
+    items: tuple[Spec, ...]
     keys: tuple[Hashable, ...] = ()
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class TreeSpec:
         return f"({inside})" if self.kind == "tuple" else f"[{inside}]"
 
 
-Spec = Union[ScalarSpec, ArraySpec, StaticSpec, TreeSpec]
+Spec = ScalarSpec | ArraySpec | StaticSpec | TreeSpec
 
 _SCALARS: dict[type, ScalarSpec] = {
     float: ScalarSpec("f64"), int: ScalarSpec("i64"), bool: ScalarSpec("bool"),

@@ -218,8 +218,14 @@ def test_module_that_exits(show, folder):
         (["--types", "q: f64"], "has no parameter 'q'; it has w, b, x, y"),
         (["--types", "w: i64"], "w: i64 cannot be differentiated by"),
         (["--types", "w: (f64, i64)"], "w: (f64, i64) cannot be differentiated by"),
-        (["--print-after", "polish"], "no pass 'polish'; there are trace, simplify, promote, reverse"),
-        (["--print-after", "reverse", "--primal"], "is not run here; run are trace, simplify, promote"),
+        (
+            ["--print-after", "polish"],
+            "no pass 'polish'; there are trace, simplify, promote, reverse",
+        ),
+        (
+            ["--print-after", "reverse", "--primal"],
+            "is not run here; run are trace, simplify, promote",
+        ),
         (["--check", "nothing.py"], "nothing.py: No such file"),
         (["-o", "no/such/folder.py"], "no/such/folder.py: No such file"),
     ],

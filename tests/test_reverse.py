@@ -14,7 +14,6 @@ from autodiff_compiler.ops import TABLE
 from autodiff_compiler.transforms.promote import promote
 from autodiff_compiler.transforms.reverse import reverse
 from autodiff_compiler.transforms.simplify import simplify
-
 from tests.reversible_ir import Program
 
 EVERYTHING = [0, 1, 2]

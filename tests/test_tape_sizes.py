@@ -124,7 +124,9 @@ def test_lu(n):
 
 @pytest.mark.parametrize("n", [8, 16])
 def test_gram_schmidt_keeps_what_it_overwrites(n):
-    floats, integers, copied = counts(gram_schmidt, np.random.default_rng(1).normal(size=(n + 2, n)))
+    floats, integers, copied = counts(
+        gram_schmidt, np.random.default_rng(1).normal(size=(n + 2, n))
+    )
     overwritten = (n + 2) * n * (n - 1) / 2 + (n + 2) * n + n * (n + 1) / 2
     # and the n sums under the square roots
     assert floats <= overwritten + n and integers == 0 and copied <= (n + 2) * n
@@ -167,7 +169,9 @@ def test_an_element_held_in_a_scalar_is_stored_back(bounds, backend):
     """Whatever the loop's step, and however few trips it makes."""
     x = np.array([0.3, 1.2, -0.7, 0.5, 0.9])
     compiled = compile(held_in_a_scalar, backend=backend)
-    assert compiled(x.copy(), *bounds) == pytest.approx(held_in_a_scalar(x.copy(), *bounds), rel=1e-13)
+    assert compiled(x.copy(), *bounds) == pytest.approx(
+        held_in_a_scalar(x.copy(), *bounds), rel=1e-13
+    )
     check_grads(held_in_a_scalar, (x, *bounds), backends=(backend,))
 
 

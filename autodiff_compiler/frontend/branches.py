@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from ..ir.graph import Node, Value
 from ..ops.elementwise import not_, or_
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: A pseudo-name: this path has surely left the block, though it is open which way.
 LEFT = "<left>"
 #: Do we surely leave, surely stay, or does a run decide?
-Gone = Union[bool, Value]
+Gone = bool | Value
 Arm = Callable[[], "Abstract | None"]
 
 FORGOTTEN = Poison("the compiler has lost what this name stands for", "please report this program")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Union
 
-FunctionNode = Union[ast.FunctionDef, ast.Lambda]
+FunctionNode = ast.FunctionDef | ast.Lambda
 Names = frozenset[str]
 NONE: Names = frozenset()
 _SCOPES = (

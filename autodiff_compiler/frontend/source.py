@@ -11,11 +11,10 @@ import ast
 import linecache
 from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Union
 
 from ..errors import NO_SPAN, Span, UnsupportedError
 
-FunctionNode = Union[ast.FunctionDef, ast.Lambda]
+FunctionNode = ast.FunctionDef | ast.Lambda
 
 _FUTURES = 0
 for _name in future_module.all_feature_names:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
@@ -145,9 +145,7 @@ class Lost:
     hint: str
 
 
-Template = Union[
-    Same, Number, Whole, View, Items, DictItems, Growing, Maybe, Method, Lost
-]  # fmt: skip
+Template = Same | Number | Whole | View | Items | DictItems | Growing | Maybe | Method | Lost
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from ..ir.graph import Value
 
@@ -217,9 +217,23 @@ class PartialVal:
     kwargs: dict[str, Abstract]
 
 
-Abstract = Union[
-    Static, Num, ArrayRef, TupleVal, ListRef, DictRef, RangeVal, FunctionVal, BoundMethod, Unset,
-    MaybeUnset, Poison, ZipVal, EnumerateVal, ReversedVal, DerivativeVal,
-    PartialVal,
-]  # fmt: skip
-HeapEntry = Union[Value, tuple[Abstract, ...], dict[Hashable, Abstract], Poison, Moved]
+Abstract = (
+    Static
+    | Num
+    | ArrayRef
+    | TupleVal
+    | ListRef
+    | DictRef
+    | RangeVal
+    | FunctionVal
+    | BoundMethod
+    | Unset
+    | MaybeUnset
+    | Poison
+    | ZipVal
+    | EnumerateVal
+    | ReversedVal
+    | DerivativeVal
+    | PartialVal
+)
+HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Poison | Moved

@@ -142,9 +142,7 @@ def describe(st: Tracer, x: Any) -> str:
         return (
             "a growing list"
             if isinstance(entry, Value) and isinstance(entry.type, Stack)
-            else "an array"
-            if isinstance(x, ArrayRef)
-            else "a list"
+            else "an array" if isinstance(x, ArrayRef) else "a list"
         )
     if isinstance(x, TupleVal):
         return f"a tuple of {len(x.items)}"

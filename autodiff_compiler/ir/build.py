@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Union
+from typing import Any
 
 from ..errors import NO_SPAN, Span
 from .graph import COND, CONST, DIM, FOR, WHILE, Block, Function, Node, Value, join_types
 from .op import Op
 from .types import BOOL, F64, I64, Array, Scalar, Type
 
-KnownDim = Union[Value, int]
+KnownDim = Value | int
 
 
 class Builder:

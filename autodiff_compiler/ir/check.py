@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .graph import COND, FOR, WHILE, Block, Function, Node, Value, consumed_slots, join_types, slot_params
+from .graph import (
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    consumed_slots,
+    join_types,
+    slot_params,
+)
 from .types import BOOL, I64, Array, Scalar, Type
 
 

@@ -46,7 +46,7 @@ class Node:
     operands: tuple[Value, ...]
     results: tuple[Value, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
-    blocks: tuple["Block", ...] = ()
+    blocks: tuple[Block, ...] = ()
     span: Span = NO_SPAN
 
     @property
@@ -78,7 +78,7 @@ class Function:
     def results(self) -> tuple[Value, ...]:
         return self.block.results
 
-    def with_block(self, block: Block) -> "Function":
+    def with_block(self, block: Block) -> Function:
         return replace(self, block=block)
 
 

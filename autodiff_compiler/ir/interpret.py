@@ -65,7 +65,9 @@ class _Interpreter:
         elif node.op.name == "copy":
             self.counts["copy"] += np.size(operands[0])
         elif node.op is not CONST:
-            self.counts[node.op.name] += sum(np.size(r) for r in results if not isinstance(r, tuple))
+            self.counts[node.op.name] += sum(
+                np.size(r) for r in results if not isinstance(r, tuple)
+            )
 
     def for_(self, node: Node, operands: list[Any], env: dict[Value, Any]) -> list[Any]:
         body = node.blocks[0]

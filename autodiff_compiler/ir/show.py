@@ -36,7 +36,9 @@ class _Printer:
             body = node.blocks[0]
             slots = self.slots(body.params[1:], node.operands[3:])
             stops = " until stop" if node.attrs.get("stops") else ""
-            head = f"for {self.name(body.params[0])} in {self.list(node.operands[:3])}{slots}{stops}"
+            head = (
+                f"for {self.name(body.params[0])} in {self.list(node.operands[:3])}{slots}{stops}"
+            )
             lines = [pad + head, *self.block(body, depth + 1)]
             lines.append(f"{pad}  yield {self.list(body.results)}")
         elif node.op is WHILE:

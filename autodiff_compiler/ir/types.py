@@ -7,7 +7,6 @@ only a run knows. A dim of None may turn out to be 1, but is then never stretche
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
 
@@ -20,7 +19,7 @@ NUMPY_DTYPE = {
 }  # fmt: skip
 DTYPE_NAME = {v: k for k, v in NUMPY_DTYPE.items()}
 
-Dim = Union[int, None]
+Dim = int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Stack:
     `tape`: made by the reverse pass, and so empty again when the function ends.
     """
 
-    element: Union[Scalar, Array]
+    element: Scalar | Array
     tape: bool = False
 
     @property
@@ -72,7 +71,7 @@ class Stack:
         return f"{'tape' if self.tape else 'stack'}<{self.element}>"
 
 
-Type = Union[Scalar, Array, Stack]
+Type = Scalar | Array | Stack
 
 
 def is_array(t: Type) -> bool:

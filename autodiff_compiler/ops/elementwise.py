@@ -59,7 +59,14 @@ def function(name: str, evaluate: Callable[..., Any], vjp: Any, c: str, **more: 
     spellings = more.pop("spellings", (f"np.{name}", f"math.{name}"))
     text = f"np.{evaluate.__name__}({{x}})"
     return elementwise(
-        name, evaluate, vjp=vjp, numpy=text, c=c, cost=more.pop("cost", 2), spellings=spellings, **more
+        name,
+        evaluate,
+        vjp=vjp,
+        numpy=text,
+        c=c,
+        cost=more.pop("cost", 2),
+        spellings=spellings,
+        **more,
     )
 
 

@@ -204,7 +204,14 @@ def _slice(attrs: Mapping[str, Any], *x: Any) -> tuple[int, int]:
 #: slice([lo], [hi], step, n) -> start, length: exactly `slice.indices`, clipped. attrs: lo, hi tell
 #: which bounds there are. The step is not 0 (checked before). An empty slice starts at 0.
 slice_ = register(
-    Op("slice", "index", _infer_slice, evaluate=_slice, vjp=NON_DIFFERENTIABLE, spellings=("slice",))
+    Op(
+        "slice",
+        "index",
+        _infer_slice,
+        evaluate=_slice,
+        vjp=NON_DIFFERENTIABLE,
+        spellings=("slice",),
+    )
 )
 
 

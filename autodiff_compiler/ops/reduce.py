@@ -68,7 +68,11 @@ sum_ = reduction(
     spellings=("np.sum", "ndarray.sum", "np.add.reduce"), c={"start": "0", "step": "{x} + {y}"},
 )  # fmt: skip
 prod = reduction(
-    "prod", np.prod, vjp=None, spellings=("np.prod", "np.multiply.reduce"), dtypes=(I64, "i32"),
+    "prod",
+    np.prod,
+    vjp=None,
+    spellings=("np.prod", "np.multiply.reduce"),
+    dtypes=(I64, "i32"),
     c={"start": "1", "step": "{x} * {y}"},
 )
 max_ = reduction(

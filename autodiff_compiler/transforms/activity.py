@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 
 from ..errors import UnsupportedError
 from ..ir.graph import (
-    COND, FOR, WHILE, Block, Function, Node, Value, carried_init, slot_params, slot_yields,
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    carried_init,
+    slot_params,
+    slot_yields,
 )  # fmt: skip
 from ..ir.op import NON_DIFFERENTIABLE
 from ..ir.types import is_float
@@ -21,9 +30,7 @@ def passes_derivative(node: Node) -> bool:
     return node.op.vjp is not NON_DIFFERENTIABLE
 
 
-def active_values(
-    function: Function, wrt: Iterable[Value], results: Iterable[Value]
-) -> set[Value]:
+def active_values(function: Function, wrt: Iterable[Value], results: Iterable[Value]) -> set[Value]:
     """The values that are both varied and useful. Raises UnsupportedError, with the user's line,
     where an active op has no derivative."""
     varied = {v for v in wrt if is_float(v.type)}

@@ -71,8 +71,6 @@ class Adjoints:
         return self.b.emit(copy, adjoint.value, name=adjoint.value.name)
 
 
-
-
 def zeros(b: Builder, like: Type, sizes: Sequence[KnownDim], name: str = "") -> Value:
     """Zeros of a scalar's or an array's type."""
     if isinstance(like, Scalar):
@@ -117,9 +115,7 @@ def fit(b: Builder, c: Value, like: Type, sizes: Sequence[KnownDim]) -> Value:
     if lead > 0:
         c = b.emit(sum_, c, axes=tuple(range(lead)))
     shift = len(like.dims) - c.type.rank
-    stretched = tuple(
-        k for k, d in enumerate(c.type.dims) if d != 1 and like.dims[k + shift] == 1
-    )
+    stretched = tuple(k for k, d in enumerate(c.type.dims) if d != 1 and like.dims[k + shift] == 1)
     if stretched:
         c = b.emit(expand_dims, b.emit(sum_, c, axes=stretched), axes=stretched)
     if c.type.dims != like.dims or isinstance(c.type, Scalar):
@@ -141,9 +137,7 @@ def fit_mask(b: Builder, mask: Value | None, raw: Type, like: Type) -> Value | N
         return None
     if lead > 0:
         mask = b.emit(any_, mask, axes=tuple(range(lead)))
-    stretched = tuple(
-        k for k, d in enumerate(mask.type.dims) if d != 1 and like.dims[k] == 1
-    )
+    stretched = tuple(k for k, d in enumerate(mask.type.dims) if d != 1 and like.dims[k] == 1)
     if stretched:
         mask = b.emit(expand_dims, b.emit(any_, mask, axes=stretched), axes=stretched)
     return mask

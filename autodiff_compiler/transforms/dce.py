@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ir.graph import (
-    COND, FOR, WHILE, Block, Function, Node, Value, carried_init, slot_params, slot_yields,
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    carried_init,
+    slot_params,
+    slot_yields,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ that what a rule does not touch is not kept for the reverse sweep.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any
 
 from ..ir.build import Builder, KnownDim
 from ..ir.graph import Value
@@ -15,7 +15,7 @@ from ..ir.op import Op
 from ..ir.types import Scalar, Type
 from ..ops import TABLE
 
-Number = Union[int, float]
+Number = int | float
 
 
 class Expr:
@@ -38,7 +38,7 @@ class Expr:
         self._value: Value | None = None
 
     @classmethod
-    def of(cls, builder: Builder, value: Value) -> "Expr":
+    def of(cls, builder: Builder, value: Value) -> Expr:
         return cls(builder, value.type, lambda: value, lambda: builder.dims.get(value, ()))
 
     @property
@@ -56,12 +56,12 @@ class Expr:
         return self.type.dtype
 
     @property
-    def sizes(self) -> list["Expr"]:
+    def sizes(self) -> list[Expr]:
         """Its dims, as integers of the graph."""
         b = self.builder
         return [Expr.of(b, b.const(d) if isinstance(d, int) else d) for d in self._sizes()]
 
-    def apply(self, op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> "Expr":
+    def apply(self, op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Expr:
         """The op on these operands; plain numbers among them take the dtype of their partner."""
         b = self.builder
         first = 1 if op is TABLE["select"] else 0
@@ -70,50 +70,52 @@ class Expr:
         made: Expr
 
         def find() -> Value:
-            values = [e.value if isinstance(e, Expr) else b.const(e, partner.dtype) for e in operands]
+            values = [
+                e.value if isinstance(e, Expr) else b.const(e, partner.dtype) for e in operands
+            ]
             return b.emit(op, *values, **attrs)
 
         made = Expr(b, op.infer(attrs, *types)[0], find, lambda: b.dims.get(made.value, ()))
         return made
 
-    def _binary(self, name: str, other: "Expr | Number", swapped: bool = False) -> "Expr":
+    def _binary(self, name: str, other: Expr | Number, swapped: bool = False) -> Expr:
         pair = (other, self) if swapped else (self, other)
         return self.apply(TABLE[name], pair, {})
 
-    def __add__(self, other: "Expr | Number") -> "Expr":
+    def __add__(self, other: Expr | Number) -> Expr:
         return self._binary("add", other)
 
-    def __radd__(self, other: Number) -> "Expr":
+    def __radd__(self, other: Number) -> Expr:
         return self._binary("add", other, True)
 
-    def __sub__(self, other: "Expr | Number") -> "Expr":
+    def __sub__(self, other: Expr | Number) -> Expr:
         return self._binary("sub", other)
 
-    def __rsub__(self, other: Number) -> "Expr":
+    def __rsub__(self, other: Number) -> Expr:
         return self._binary("sub", other, True)
 
-    def __mul__(self, other: "Expr | Number") -> "Expr":
+    def __mul__(self, other: Expr | Number) -> Expr:
         return self._binary("mul", other)
 
-    def __rmul__(self, other: Number) -> "Expr":
+    def __rmul__(self, other: Number) -> Expr:
         return self._binary("mul", other, True)
 
-    def __truediv__(self, other: "Expr | Number") -> "Expr":
+    def __truediv__(self, other: Expr | Number) -> Expr:
         return self._binary("div", other)
 
-    def __rtruediv__(self, other: Number) -> "Expr":
+    def __rtruediv__(self, other: Number) -> Expr:
         return self._binary("div", other, True)
 
-    def __neg__(self) -> "Expr":
+    def __neg__(self) -> Expr:
         return self.apply(TABLE["neg"], (self,), {})
 
-    def __gt__(self, other: "Expr | Number") -> "Expr":
+    def __gt__(self, other: Expr | Number) -> Expr:
         return self._binary("gt", other)
 
-    def __lt__(self, other: "Expr | Number") -> "Expr":
+    def __lt__(self, other: Expr | Number) -> Expr:
         return self._binary("lt", other)
 
-    def __eq__(self, other: object) -> "Expr":  # type: ignore[override]
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]
         return self._binary("eq", other)  # type: ignore[arg-type]
 
     __hash__ = None  # type: ignore[assignment]

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 from ..ir.build import Rewriter
 from ..ir.graph import (
-    COND, CONST, FOR, Block, Function, Node, Value, free_values, slot_params, slot_yields, walk,
+    COND,
+    CONST,
+    FOR,
+    Block,
+    Function,
+    Node,
+    Value,
+    free_values,
+    slot_params,
+    slot_yields,
+    walk,
 )  # fmt: skip
 from ..ir.types import BOOL, Scalar
 from ..ops import TABLE
@@ -228,10 +238,10 @@ class _Promote(Rewriter):
                     known[n.results[0]] = current
                     continue
                 operands = (array, *operands[1:])
-            nodes.append(Node(n.op, operands, n.results, n.attrs, _renamed(n.blocks, known), n.span))
-        yields = [
-            known.get(y, y) for k, y in enumerate(slot_yields(node)) if k != found.slot
-        ]
+            nodes.append(
+                Node(n.op, operands, n.results, n.attrs, _renamed(n.blocks, known), n.span)
+            )
+        yields = [known.get(y, y) for k, y in enumerate(slot_yields(node)) if k != found.slot]
         kept = [p for p in slot_params(node) if p is not param]
         params = (old.params[0], *kept, element)
         return Block(params, tuple(nodes), (*yields, current))

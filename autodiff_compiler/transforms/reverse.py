@@ -91,10 +91,12 @@ def _emit(
         if shared and isinstance(v.type, Array):
             v = b.emit(copy, v, name=v.name)
         outputs.append(v)
-    return Function(f"d_{primal.name}", b.close([*own_params, *seed_params], outputs), primal.filename)
+    return Function(
+        f"d_{primal.name}", b.close([*own_params, *seed_params], outputs), primal.filename
+    )
 
 
-def _seed(sweep: "Sweep", results: Sequence[Value], cotangents: bool) -> list[Value]:
+def _seed(sweep: Sweep, results: Sequence[Value], cotangents: bool) -> list[Value]:
     """Starts the adjoints of the results; gives the parameters that bring the cotangents."""
     made = []
     for r in results:
@@ -109,7 +111,7 @@ def _seed(sweep: "Sweep", results: Sequence[Value], cotangents: bool) -> list[Va
     return made
 
 
-def zeros_or_one(sweep: "Sweep", result: Value) -> Value:
+def zeros_or_one(sweep: Sweep, result: Value) -> Value:
     one = sweep.b.const(1.0, result.type.dtype)
     return one if isinstance(result.type, Scalar) else fit(sweep.b, one, result.type, ())
 
@@ -244,9 +246,7 @@ class Sweep(ControlSweep):
         return arm if mask is None else self.b.emit(TABLE["and"], arm, mask)
 
     def expr(self, v: Value) -> Expr:
-        return Expr(
-            self.b, v.type, lambda: self.source.look(v), lambda: self.source.sizes(v)
-        )
+        return Expr(self.b, v.type, lambda: self.source.look(v), lambda: self.source.sizes(v))
 
     # -- parts of arrays -----------------------------------------------------------------------
 
@@ -305,7 +305,12 @@ class Sweep(ControlSweep):
         base, v, *index = node.operands
         made = self.structure.producer.get(v)
         reads = self.structure.reads
-        if node.op is not store or made is None or made.op.name not in ("add", "sub") or reads[v] > 1:
+        if (
+            node.op is not store
+            or made is None
+            or made.op.name not in ("add", "sub")
+            or reads[v] > 1
+        ):
             return None
         for old, w in (made.operands, made.operands[::-1]):
             part = self.structure.producer.get(old)
@@ -408,4 +413,3 @@ class Sweep(ControlSweep):
             self.adjoints.contribute(self.structure.root[v], g, True)
         zero = zeros(self.b, v.type, self.source.sizes(v))
         self.put_stack(s, self.b.emit(poke, whole, zero, at))
-

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from ..ir.graph import COND, FOR, Block, Node, Value, carried_init, slot_params, slot_yields
 from ..ir.types import I64, Array, Scalar, Stack
-from ..ops.elementwise import floordiv, iadd, imul, isub, select, sign
 from ..ops import TABLE
+from ..ops.elementwise import floordiv, iadd, imul, isub, select, sign
 from .adjoints import Adjoints, fit, zero_stack, zeros
 
 
@@ -100,7 +100,11 @@ class ControlSweep:
         dims = self.structure.element_dims(v)
         if dims is None or not all(isinstance(d, int) or self.structure.is_top(d) for d in dims):
             dims = () if isinstance(v.type.element, Scalar) else None
-        sizes = None if dims is None else [d if isinstance(d, int) else self.source.look(d) for d in dims]
+        sizes = (
+            None
+            if dims is None
+            else [d if isinstance(d, int) else self.source.look(d) for d in dims]
+        )
         return zero_stack(self.b, v.type, length, sizes)
 
     def outgoing(self, v: Value, slot: Value) -> Value:
@@ -199,4 +203,3 @@ class ControlSweep:
 
 def is_dense(v: Value) -> bool:
     return isinstance(v.type, (Scalar, Array))
-

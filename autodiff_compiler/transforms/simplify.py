@@ -9,8 +9,19 @@ import numpy as np
 
 from ..ir.build import Rewriter
 from ..ir.graph import (
-    CONST, COND, FOR, WHILE, Block, Function, Node, Value, carried_init, consumed_slots,
-    slot_params, slot_yields, walk,
+    COND,
+    CONST,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    carried_init,
+    consumed_slots,
+    slot_params,
+    slot_yields,
+    walk,
 )  # fmt: skip
 from ..ir.types import BOOL, F64, I64, Scalar
 from ..ops import TABLE
@@ -18,8 +29,28 @@ from .dce import eliminate_dead_code
 
 _FOLDABLE = {
     TABLE[name]
-    for name in ("iadd", "isub", "imul", "sign", "floordiv", "mod", "select", "add", "sub",
-                 "mul", "neg", "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or")
+    for name in (
+        "iadd",
+        "isub",
+        "imul",
+        "sign",
+        "floordiv",
+        "mod",
+        "select",
+        "add",
+        "sub",
+        "mul",
+        "neg",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "not",
+        "and",
+        "or",
+    )
 }
 _MUL, _DIV, _IADD, _ISUB, _IMUL = (TABLE[n] for n in ("mul", "div", "iadd", "isub", "imul"))
 _NOT, _AND, _OR, _PYINT, _SELECT, _POW = (
@@ -43,7 +74,9 @@ class _Simplify(Rewriter):
     def run(self, function: Function) -> Function:
         _note_eaten(function.block, self.eaten)
         self.literals = {n.result: n.attrs["value"] for n in walk(function.block) if n.op is CONST}
-        self.handed_on = {v for node in walk(function.block) for b in node.blocks for v in b.results}
+        self.handed_on = {
+            v for node in walk(function.block) for b in node.blocks for v in b.results
+        }
         self.handed_on.update(function.results)
         return super().run(function)
 
@@ -52,16 +85,17 @@ class _Simplify(Rewriter):
             # Two values that are one array: neither may be written while the other is read.
             slots = zip(slot_params(node), slot_yields(node), node.results, carried_init(node))
             fixed = [
-                k
-                for k, (p, y, r, init) in enumerate(slots)
-                if p is y and self.immutable(r, init)
+                k for k, (p, y, r, init) in enumerate(slots) if p is y and self.immutable(r, init)
             ]
             if fixed:
                 node = self.without_fixed(node, fixed)
             super().node(node)
         elif node.op is COND and (short := self.same_either_way(node)):
             super().node(short)
-        elif node.op is COND and (known := self.b.constants.get(self.env[node.operands[0]])) is not None:
+        elif (
+            node.op is COND
+            and (known := self.b.constants.get(self.env[node.operands[0]])) is not None
+        ):
             block = node.blocks[0 if known else 1]
             self.nodes(block.nodes)
             self.bind(node.results, [self.env[v] for v in block.results])
@@ -82,7 +116,9 @@ class _Simplify(Rewriter):
                 keep.append(k)
         if len(keep) == len(node.results):
             return None
-        blocks = tuple(Block((), blk.nodes, tuple(blk.results[k] for k in keep)) for blk in node.blocks)
+        blocks = tuple(
+            Block((), blk.nodes, tuple(blk.results[k] for k in keep)) for blk in node.blocks
+        )
         results = tuple(node.results[k] for k in keep)
         return Node(node.op, node.operands, results, node.attrs, blocks, node.span)
 
@@ -159,7 +195,11 @@ class _Simplify(Rewriter):
         """The value that the node is sure to give, if one is at hand."""
         constants = self.b.constants
         known = [constants.get(v) for v in operands]
-        if not node.results or node.op is CONST or not self.immutable(*node.results, *node.operands):
+        if (
+            not node.results
+            or node.op is CONST
+            or not self.immutable(*node.results, *node.operands)
+        ):
             return None
         if node.op in _FOLDABLE and None not in known and not self.risky(node, operands, known):
             value = node.op.evaluate(node.attrs, *known)

@@ -8,8 +8,19 @@ from dataclasses import dataclass
 
 from ..ir.build import KnownDim, Rewriter
 from ..ir.graph import (
-    COND, FOR, WHILE, Block, Function, Node, Value, body_of, carried_init, consumed_slots, free_values,
-    slot_params, slot_yields,
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    body_of,
+    carried_init,
+    consumed_slots,
+    free_values,
+    slot_params,
+    slot_yields,
 )  # fmt: skip
 from ..ir.types import I64, Scalar, Stack
 from ..ops.stack import from_array, length, pop, push

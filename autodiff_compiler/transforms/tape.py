@@ -13,7 +13,17 @@ from typing import Protocol
 
 from ..ir.build import Builder, KnownDim, Rewriter
 from ..ir.graph import (
-    COND, CONST, FOR, WHILE, Block, Function, Node, Value, carried_init, slot_params, slot_yields,
+    COND,
+    CONST,
+    FOR,
+    WHILE,
+    Block,
+    Function,
+    Node,
+    Value,
+    carried_init,
+    slot_params,
+    slot_yields,
 )  # fmt: skip
 from ..ir.types import Array, Type
 from ..ops import TABLE
@@ -155,7 +165,9 @@ class Forward(Rewriter):
             if v in self.plan.saved:
                 self.save(v, self.env[v])
             if v in self.plan.copies and v not in self.copied:
-                self.copied[v] = self.b.emit(copy, self.env[v], name=f"{v.name}_old" if v.name else "")
+                self.copied[v] = self.b.emit(
+                    copy, self.env[v], name=f"{v.name}_old" if v.name else ""
+                )
 
     def node(self, node: Node) -> None:
         if node in self.plan.logged:
@@ -293,7 +305,9 @@ class TapeSource:
     def home(self, v: Value) -> int:
         """Which of the contexts is the block that defines `v`."""
         block = self.s.place[v].block
-        return next(k for k in reversed(range(len(self.contexts))) if self.contexts[k].block is block)
+        return next(
+            k for k in reversed(range(len(self.contexts))) if self.contexts[k].block is block
+        )
 
     def level(self, v: Value) -> int:
         """The outermost context in which `v` can be had: where it is defined, unless it is done
