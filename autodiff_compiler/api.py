@@ -278,7 +278,7 @@ def vjp(
     machine = _machine(f, backend, has_aux)
     kept = _copied(primals)
     value = machine.value(*_copied(primals))
-    aux = ()
+    aux: tuple[Any, ...] = ()
     if has_aux:
         if not isinstance(value, tuple) or len(value) != 2:
             raise TypeError("with has_aux=True the function returns a pair (value, aux)")

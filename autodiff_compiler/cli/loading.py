@@ -20,7 +20,7 @@ from .faults import Fault, error, refusal
 PACKAGE_FOLDER = str(Path(__file__).resolve().parent.parent)
 
 
-def load_function(target: str) -> Callable[..., Any]:
+def load_function(target: str) -> Any:
     """The function that `target` names. Raises Fault."""
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:

@@ -126,7 +126,8 @@ def _moved(st: State, span: Span1, index: Value) -> Value:
 
 
 def _layout(st: State, taken: dict[int, Any], tokens: list[Any]) -> Gather:
-    letters, operands, arrays = "", [], []
+    letters, arrays = "", []
+    operands: list[Value] = []
     for axis in sorted(taken):
         item = taken[axis]
         if isinstance(item, At):

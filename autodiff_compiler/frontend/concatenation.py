@@ -46,7 +46,7 @@ def joined(st: State, values: Sequence[Value], axis: int, total: KnownDim | None
     offset: KnownDim = 0
     for v in pieces:
         length = st.b.dims[v][axis]
-        region = [(0, d) for d in dims]
+        region: list[tuple[KnownDim, KnownDim]] = [(0, d) for d in dims]
         region[axis] = (offset, length)
         out = _placed(st, out, v, region)
         offset = known.calculate(st, ew.add, offset, length)
@@ -175,7 +175,7 @@ def _slab(st: State, value: Value, axis: int, start: Value, length: Value) -> Va
 def diff(
     st: State, a: Abstract, n: Abstract | None = None, axis: Abstract | None = None
 ) -> Abstract:
-    ref = a if isinstance(a, ArrayRef) else fresh_array(st, as_array(st, a))
+    ref: Abstract = a if isinstance(a, ArrayRef) else fresh_array(st, as_array(st, a))
     rank = type_of(st, ref).rank
     along = one_axis(st, axis if given(axis) else Static(-1), rank)
     for _ in range(integer(st, n, "the order") if given(n) else 1):

@@ -237,6 +237,7 @@ def _collected(st: Tracer, iterable: Abstract, element: str) -> Abstract:
 
 def _located(st: Tracer, node: Any) -> Any:
     span = st.b.span
+    part: Any
     for part in ast.walk(node):
         part.lineno, part.col_offset = span.lineno, span.col_offset
         part.end_lineno, part.end_col_offset = span.end_lineno, span.end_col_offset

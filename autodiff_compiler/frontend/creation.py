@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
+from ..ir.op import Op
 from ..ir.types import BOOL, F64, I64, NUMPY_DTYPE, Scalar
 from ..ops import elementwise as ew
 from ..ops.index import load, store
@@ -322,12 +323,13 @@ def triu(st: State, m: Abstract, k: Abstract | None = None) -> Abstract:
     return _triangle(st, m, k, ew.le)
 
 
-def _triangle(st: State, m: Abstract, k: Abstract | None, keeps: object) -> Abstract:
+def _triangle(st: State, m: Abstract, k: Abstract | None, keeps: Op) -> Abstract:
     x = operand(st, m)
     named_dtype(st, x.dtype)
     if x.value.type.rank < 2:
         raise PythonRaises("a triangle is taken of a matrix")
-    inside = st.b.emit(keeps, *_grid(st, *st.b.dims[x.value][-2:], k))
+    rows, columns = st.b.dims[x.value][-2:]
+    inside = st.b.emit(keeps, *_grid(st, rows, columns, k))
     zero = known.const(st, 0, x.value.type.dtype)
     return fresh_array(st, emit(st, ew.select, [inside, x.value, zero]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from . import known, library
 from .arrays import as_array, convert, fresh_array, named_dtype, operand
 from .registry import dtype_argument, given, handles, one_axis
 from .reshaping import flat_value, reshaped
-from .state import State
 from .values import Abstract, Num
 from .views import read, transposed
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 _ACCUMULATE = {
     np.add: library.accumulate_add, np.multiply: library.accumulate_multiply,
@@ -24,7 +27,7 @@ _ACCUMULATE = {
 }  # fmt: skip
 
 
-def product(st: State, value: Value, over: Sequence[int]) -> Value:
+def product(st: Tracer, value: Value, over: Sequence[int]) -> Value:
     """The product over axes, by a loop: its derivative is right where factors are zero, too."""
     rank, dims = value.type.rank, st.b.dims[value]
     kept = [k for k in range(rank) if k not in over]
@@ -46,7 +49,7 @@ def product(st: State, value: Value, over: Sequence[int]) -> Value:
 
 
 def accumulate(
-    st: State, ufunc: np.ufunc, a: Abstract, axis: Abstract | None, dtype: Abstract | None
+    st: Tracer, ufunc: np.ufunc, a: Abstract, axis: Abstract | None, dtype: Abstract | None
 ) -> Abstract:
     """`ufunc.accumulate(a, axis)`; of no axis, along the flattened array."""
     if ufunc not in _ACCUMULATE:
@@ -67,7 +70,7 @@ def accumulate(
 
 @handles(np.cumsum, methods=["cumsum"])
 def cumsum(
-    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
     out: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     return accumulate(st, np.add, a, axis, dtype)
@@ -75,7 +78,7 @@ def cumsum(
 
 @handles(np.cumprod, methods=["cumprod"])
 def cumprod(
-    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
     out: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     return accumulate(st, np.multiply, a, axis, dtype)

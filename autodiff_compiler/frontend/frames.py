@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from ..errors import Span
@@ -62,7 +62,7 @@ class Frame:
     library: bool = False
     comprehension: bool = False
 
-    def globals_of(self) -> FunctionType:
+    def globals_of(self) -> FunctionType | MethodType:
         frame: Frame | None = self
         while frame is not None:
             if frame.function is not None:

@@ -89,7 +89,7 @@ def _number_attribute(st: State, x: Abstract, name: str) -> Abstract | None:
         return x
     if _is_python(x):
         return None
-    found = {
+    found: dict[str, Abstract] = {
         "shape": TupleVal(()), "size": Static(1), "ndim": Static(0), "T": x,
         "dtype": Static(operand(st, x).dtype),
     }  # fmt: skip

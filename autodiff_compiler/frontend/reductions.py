@@ -123,7 +123,7 @@ def mean(
 def average(
     st: State, a: Abstract, axis: Abstract | None = None, weights: Abstract | None = None
 ) -> Abstract:
-    if not given(weights):
+    if weights is None or not given(weights):
         return mean(st, a, axis)
     x, w = operand(st, a), operand(st, weights)
     if w.value.type.rank != x.value.type.rank:
@@ -230,7 +230,7 @@ def _where_extremum(
     if value.type.dtype == BOOL:
         value = convert(st, value, I64)
     if given(axis):
-        over = (one_axis(st, axis, rank),)
+        over: tuple[int, ...] = (one_axis(st, axis, rank),)
         check_not_empty(st, value, over)
         result = st.b.emit(op, value, axes=over)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any, NoReturn
 
 from ..errors import NO_SPAN, Span, UnsupportedError
@@ -30,7 +29,7 @@ class State:
 
     # -- places -------------------------------------------------------------------------------
 
-    def at(self, node: ast.AST) -> Span:
+    def at(self, node: Any) -> Span:
         """Makes `node` the place that new graph nodes and refusals point at; gives the old place."""
         old = self.b.span
         if hasattr(node, "lineno"):

@@ -301,5 +301,5 @@ class Builder:
         items: list[At | Span1] = []
         for kind, operands, full, one in t.items:
             values = [self.values[x] if isinstance(x, int) else x for x in operands]
-            items.append(At(values[0]) if kind == "at" else Span1(*values, full, one))
+            items.append(At(values[0]) if kind == "at" else Span1(*values, full=full, one=one))
         return Path(tuple(items), t.out)

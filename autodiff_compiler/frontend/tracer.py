@@ -62,7 +62,7 @@ class Tracer(State):
     def frame(self) -> Frame:
         return self.frames[-1]
 
-    def at(self, node: ast.AST) -> Span:
+    def at(self, node: Any) -> Span:
         # What happens in the package's own code happens, for the user, where he called it.
         if self.frames and self.frame.library:
             return self.b.span

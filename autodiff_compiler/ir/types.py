@@ -7,13 +7,14 @@ only a run knows. A dim of None may turn out to be 1, but is then never stretche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 F64, F32, I64, I32, BOOL = "f64", "f32", "i64", "i32", "bool"
 FLOATS = (F64, F32)
 INTS = (I64, I32)
-NUMPY_DTYPE = {
+NUMPY_DTYPE: dict[str, np.dtype[Any]] = {
     F64: np.dtype(np.float64), F32: np.dtype(np.float32), I64: np.dtype(np.int64),
     I32: np.dtype(np.int32), BOOL: np.dtype(np.bool_),
 }  # fmt: skip

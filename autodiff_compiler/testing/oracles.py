@@ -306,7 +306,7 @@ def _one_slope(value, scale, precision):
     """Ridders' method: extrapolate central differences to zero step, and keep the best column."""
     shrink, steps = 1.6, 11
     h = 0.05 * scale
-    table = []
+    table: list[list[float]] = []
     best, error = math.nan, math.inf
     for i in range(steps):
         up, down = value(h), value(-h)

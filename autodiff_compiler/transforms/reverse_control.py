@@ -7,17 +7,28 @@ from outside, so that contributions are added in place, never to fresh zeros. Wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from ..ir.build import Builder
 from ..ir.graph import COND, FOR, Block, Node, Value, carried_init, slot_params, slot_yields
 from ..ir.types import I64, Array, Scalar, Stack
 from ..ops import TABLE
 from ..ops.elementwise import floordiv, iadd, imul, isub, select, sign
-from .adjoints import Adjoints, fit, zero_stack, zeros
+from .adjoints import Adjoint, Adjoints, fit, zero_stack, zeros
+from .structure import Structure
 
 
 class ControlSweep:
-    """Mixed into `Sweep`, whose `b`, `structure`, `active`, `source` and `adjoints` it uses."""
+    """Mixed into `Sweep`, whose attributes and methods these are."""
+
+    b: Builder
+    structure: Structure
+    active: set[Value]
+    source: Any
+    adjoints: Adjoints
+    block: Callable[[Block], None]
+    own: Callable[[Adjoint], Value]
 
     def control(self, node: Node) -> None:
         if node.op is COND:

@@ -124,9 +124,8 @@ class _Simplify(Rewriter):
 
     def known_bool(self, v: Value) -> bool | None:
         """The value of a constant, of an arm or of a block around it."""
-        if v in self.env:
-            return self.b.constants.get(self.env[v])
-        return self.literals.get(v)
+        known = self.b.constants.get(self.env[v]) if v in self.env else self.literals.get(v)
+        return None if known is None else bool(known)
 
     def without_fixed(self, node: Node, fixed: Sequence[int]) -> Node:
         """Drops slots whose parameter is handed on unchanged: they are their initial values."""

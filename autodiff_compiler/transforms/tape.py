@@ -138,7 +138,8 @@ class Forward(Rewriter):
             # The caller's arrays stay as they are; the given one serves as the old version.
             self.env[old] = self.b.emit(copy, given, name=given.name) if eaten else given
             self.copied[old] = given
-        for key in (*self.plan.saved, *self.plan.logged):
+        keys: list[Key] = [*self.plan.saved, *self.plan.logged]
+        for key in keys:
             value = key.operands[0] if isinstance(key, Node) else key
             self.stacks[key] = self.b.emit(
                 new, element=self.element(key), tape=True, name=f"tape_{value.name or 'value'}"

@@ -547,7 +547,8 @@ def prototypes(words: set[str], vector_math: Iterable[str]) -> list[str]:
     """Declarations of the library functions among `words`, those with vector forms marked so."""
     plain = [text for name, text in _LIBRARY.items() if name in words]
     vector = set(vector_math)
-    marked, scalar = [], []
+    marked: list[str] = []
+    scalar: list[str] = []
     for name, arity in _MATH.items():
         for kind, end in (("double", ""), ("float", "f")):
             if name + end in words:

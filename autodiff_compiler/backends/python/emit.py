@@ -202,7 +202,7 @@ class _Emitter:
         if node.op is FOR:
             counter = self.variables.name(node.blocks[0].params[0])
             lines += self._explained(node.span, [f"for {counter} in {self._range(node)}:"])
-            body = []
+            body: list[str] = []
         else:
             head, body = self._while_head(node)
             lines += head
