@@ -50,6 +50,18 @@ def arm_that_returns_or_breaks(a):
     return a.sum() ** 2
 
 
+@found(np.array([0.4, 1.2, -0.3]))
+def first_of_two_breaks_skips_the_else(x):
+    for i in range(len(x)):
+        if x[i] > 1.0:
+            break
+        if x[i] < -0.8:
+            break
+    else:
+        x = x * 0.5
+    return (x * x).sum()
+
+
 @found(np.array([[0.4, 1.2, -0.3], [-0.9, 0.2, 1.7], [0.1, 0.6, 1.1]]))
 def arm_that_searches_and_goes_on(a):
     s = 0.0

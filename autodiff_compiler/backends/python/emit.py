@@ -244,10 +244,11 @@ class _Emitter:
         stop: Value,
     ) -> list[str]:  # fmt: skip
         """A block at whose end the loop is left if `stop` holds."""
+        stop = self.program.of(stop)
         nodes = [n for n in block.nodes if n in self.needed.nodes]
         last = nodes[-1] if nodes else None
         if last is not None and last.op is COND and last not in self.choices.ternaries:
-            if self.program.of(stop) in last.results and not flow_in:
+            if stop in last.results and not flow_in:
                 arms = self._arms(last, stop)
                 if arms is not None:
                     return self._un_nested(block, last, arms, again, stop)
@@ -275,13 +276,20 @@ class _Emitter:
         pred = node.operands[0]
         test = self.statements.negated(pred) if arms[0] else self.expressions.loose(pred)
         lines += self._explained(node.span, [f"if {test}:"])
-        gone = self._block(leaving) + self._flow(self._branch_flow(node, leaving, stop))
+        # A slot may carry the test on, to be read behind the loop; `break` alone would not set it.
+        carried = any(self.program.of(v) is stop for _, v in again)
+        without = None if carried else stop
+        gone = self._block(leaving) + self._flow(self._branch_flow(node, leaving, without))
         lines += _indented([*gone, *self._flow(again), "break"])
-        k = node.results.index(stop)
-        rest = self._block(staying) + self._flow(self._branch_flow(node, staying, stop))
-        return lines + rest + self._stop(again, staying.results[k])
+        rest = self._block(staying) + self._flow(self._branch_flow(node, staying, without))
+        test_again = staying.results[node.results.index(stop)]
+        if carried and self.program.constant(test_again) is None:
+            test_again = stop
+        return lines + rest + self._stop(again, test_again)
 
-    def _branch_flow(self, node: Node, block: Block, without: Value) -> list[tuple[Value, Value]]:
+    def _branch_flow(
+        self, node: Node, block: Block, without: Value | None
+    ) -> list[tuple[Value, Value]]:
         return [(r, y) for r, y in self.needed.yields(node, block) if r is not without]
 
     def _stop(self, again: list[tuple[Value, Value]], stop: Value) -> list[str]:
