@@ -1,5 +1,7 @@
 """Programs that once went wrong: control flow, aliasing, functions."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -50,16 +52,17 @@ def arm_that_returns_or_breaks(a):
     return a.sum() ** 2
 
 
-@found(np.array([0.4, 1.2, -0.3]))
-def first_of_two_breaks_skips_the_else(x):
-    for i in range(len(x)):
-        if x[i] > 1.0:
+@found(np.array([[0.4, 1.2, -0.3], [-0.9, 0.2, 1.7], [0.1, 0.6, 1.1]]))
+def first_of_two_breaks_skips_the_else(a):
+    s = a[0, 0]
+    for i in range(len(a)):
+        if 0.5 * i > a[2, 0]:
             break
-        if x[i] < -0.8:
+        if -0.7 < a[i, 1] <= 0.1:
             break
     else:
-        x = x * 0.5
-    return (x * x).sum()
+        s = s * 3.0
+    return s * s
 
 
 @found(np.array([[0.4, 1.2, -0.3], [-0.9, 0.2, 1.7], [0.1, 0.6, 1.1]]))
@@ -103,6 +106,9 @@ def best_of_dicts(start, trips):
 @pytest.mark.parametrize(("f", "args", "argnums", "order"), FOUND)
 def test_found(f, args, argnums, order, backend):
     check_grads(f, args, argnums, order=order, backends=(backend,))
+    ours, own = copy.deepcopy(args), copy.deepcopy(args)
+    np.testing.assert_allclose(compile(f, backend=backend)(*ours), f(*own), rtol=1e-12)
+    np.testing.assert_equal(ours, own)
 
 
 def always_raises(x, name):

@@ -107,7 +107,7 @@ class _Simplify(Rewriter):
         then, otherwise = node.blocks
         keep = []
         for k, (a, b) in enumerate(zip(then.results, otherwise.results)):
-            x, y = self.known_bool(a), self.known_bool(b)
+            x, y = self.known(a), self.known(b)
             if x is True and y is False:
                 self.env[node.results[k]] = self.env[node.operands[0]]
             elif a is b and isinstance(a.type, Scalar):
@@ -122,10 +122,11 @@ class _Simplify(Rewriter):
         results = tuple(node.results[k] for k in keep)
         return Node(node.op, node.operands, results, node.attrs, blocks, node.span)
 
-    def known_bool(self, v: Value) -> bool | None:
+    def known(self, v: Value) -> float | int | bool | None:
         """The value of a constant, of an arm or of a block around it."""
-        known = self.b.constants.get(self.env[v]) if v in self.env else self.literals.get(v)
-        return None if known is None else bool(known)
+        if v in self.env:
+            return self.b.constants.get(self.env[v])
+        return self.literals.get(v)
 
     def without_fixed(self, node: Node, fixed: Sequence[int]) -> Node:
         """Drops slots whose parameter is handed on unchanged: they are their initial values."""
