@@ -202,7 +202,7 @@ def build(
     arguments or the result cannot be differentiated."""
     name = getattr(function, "__name__", "this function")
     with _defects(name):
-        program = make_program(function, request, tuple(specs), watch)
+        program = make_program(function, request, tuple(specs), watch, backend == "c")
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
@@ -211,12 +211,12 @@ def build(
 
 def make_program(
     function: Callable[..., Any], request: Request, specs: tuple[Spec, ...],
-    watch: pipeline.Watch | None = None,
+    watch: pipeline.Watch | None = None, fast: bool = False,
 ) -> Program:  # fmt: skip
     """Traces the function, or what another transform made of it, and transforms that."""
     inner = getattr(function, "__autodiff__", None)
     if inner is not None and inner["kind"] != "compile":
-        program = make_program(inner["function"], inner["request"], specs)
+        program = make_program(inner["function"], inner["request"], specs, fast=fast)
         if inner["request"].kind == "compile":
             program = replace(program, writes=())
     else:
@@ -226,9 +226,9 @@ def make_program(
     if watch is not None:
         watch("trace", program.function)
     if request.kind == "compile":
-        made = pipeline.run(program.function, pipeline.primal_passes(), watch)
+        made = pipeline.run(program.function, pipeline.primal_passes(fast), watch)
         return replace(program, function=made)
-    return differentiate(program, request, specs, watch)
+    return differentiate(program, request, specs, watch, fast)
 
 
 def _from_traced(traced: Traced, specs: tuple[Spec, ...], keep_writes: bool) -> Program:
@@ -242,8 +242,9 @@ _ANY: Tree = ("static", 0.0)
 
 
 def differentiate(
-    program: Program, request: Request, specs: tuple[Spec, ...], watch: pipeline.Watch | None
-) -> Program:
+    program: Program, request: Request, specs: tuple[Spec, ...], watch: pipeline.Watch | None,
+    fast: bool = False,
+) -> Program:  # fmt: skip
     """The program of value and gradient, or of a pullback, of `program`."""
     leaves = _differentiable_leaves(specs, request.wrt)
     # What always raises stops at its check, whatever would be returned.
@@ -252,7 +253,7 @@ def differentiate(
     if request.kind == "grad":
         keep = [k for k, _ in _leaf_flavours(aux)] if aux else []
     seeds = _seeds(program, value, request)
-    passes = pipeline.gradient_passes(leaves, seeds, keep, request.kind == "vjp")
+    passes = pipeline.gradient_passes(leaves, seeds, keep, request.kind == "vjp", fast)
     function = pipeline.run(program.function, passes, watch)
     renumbered = {old: new for new, old in enumerate(keep)}
     gradients = _gradient_tree(specs, request, len(keep))

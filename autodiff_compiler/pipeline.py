@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .ir.check import check
 from .ir.graph import Function
+from .transforms.lanes import lanes
 from .transforms.promote import promote
 from .transforms.reverse import reverse
 from .transforms.simplify import simplify
@@ -22,22 +23,29 @@ class Pass(NamedTuple):
     run: Callable[[Function], Function]
 
 
-def primal_passes() -> list[Pass]:
-    """What every function goes through before anything else."""
-    return [Pass("simplify", simplify), Pass("promote", promote)]
+def primal_passes(fast: bool = False) -> list[Pass]:
+    """What every function goes through before anything else.
+
+    `fast`: loops may be rewritten for speed. What people read keeps the loops that they wrote.
+    """
+    passes = [Pass("simplify", simplify), Pass("promote", promote)]
+    if fast:
+        passes += [Pass("lanes", lambda function: simplify(lanes(function)))]
+    return passes
 
 
 def gradient_passes(
-    wrt: Sequence[int], seeds: Sequence[int], keep: Sequence[int], cotangents: bool = False
-) -> list[Pass]:
+    wrt: Sequence[int], seeds: Sequence[int], keep: Sequence[int], cotangents: bool = False,
+    fast: bool = False,
+) -> list[Pass]:  # fmt: skip
     """Value and gradient: see `transforms.reverse.reverse` for the arguments."""
     return [
-        *primal_passes(),
+        *primal_passes(fast),
         Pass("reverse", lambda function: reverse(function, wrt, seeds, keep, cotangents)),
     ]
 
 
-PASS_NAMES = ("trace", "simplify", "promote", "reverse")
+PASS_NAMES = ("trace", "simplify", "promote", "lanes", "reverse")
 
 
 def checking() -> bool:

@@ -128,8 +128,11 @@ def _held(x, p, kept):
     return x
 
 
-def build(folder, functions, inplace=(), flags=(), strict=True, counted=False):
-    """Kernels for the functions, in order, out of one C file. `counted`: with `COUNTED` linked in."""
+def build(folder, functions, inplace=(), flags=(), strict=True, counted=False, keep=0):
+    """Kernels for the functions, in order, out of one C file.
+
+    `counted`: with `COUNTED` linked in; then `keep` says how many bytes a kernel may keep between calls.
+    """
     named = [(f, f"kernel_{k}") for k, f in enumerate(functions)]
     for f in functions:
         check(f)
@@ -139,7 +142,7 @@ def build(folder, functions, inplace=(), flags=(), strict=True, counted=False):
         out.write(text)
     flags = [*flags]
     if counted:
-        flags += _counting(folder)
+        flags += [*_counting(folder), f"-DADC_KEEP={keep}"]
     command = [CC, *FLAGS, *(STRICT if strict else []), *flags, "-o", library, path, "-lm"]
     made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[:6000]

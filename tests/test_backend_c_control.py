@@ -412,6 +412,37 @@ def test_what_cannot_be_proved_is_checked():
 # --- stacks ---------------------------------------------------------------------------------------
 
 
+def pushed_in_a_loop(b, x, n):
+    def save(i, tape):
+        return [b.emit(TABLE["push"], tape, x)]
+
+    (tape,) = loop(b, (0, n, 1), [b.emit(TABLE["stack"], element=VECTOR)], save, ["tape"])
+
+    def restore(i, tape, total):
+        tape, part = b.emit(TABLE["pop"], tape, b.dim(x, 0))
+        return [tape, b.emit(TABLE["add"], total, b.emit(TABLE["sum"], part, axes=(0,)))]
+
+    return loop(b, (0, n, 1), [tape, b.const(0.0)], restore, ["tape", "total"])[1]
+
+
+def test_memory_is_kept_for_the_next_call(tmp_path):
+    f = make([("x", VECTOR), ("n", INT)], pushed_in_a_loop)
+    (kernel,) = build(tmp_path, [f], counted=True, keep=1 << 24)
+    live = []
+    for n in (300, 7, 300, 300, 0):
+        same(kernel(X, n), interpret(f, [X, n]))
+        live.append(kernel.library.adc_live())
+    assert live[0] > 0 and len(set(live[2:])) == 1
+
+
+def test_much_memory_is_given_back(tmp_path):
+    f = make([("x", VECTOR), ("n", INT)], pushed_in_a_loop)
+    (kernel,) = build(tmp_path, [f], counted=True, keep=1 << 12)
+    for n in (1, 500):
+        same(kernel(X, n), interpret(f, [X, n]))
+    assert kernel.library.adc_live() == 0
+
+
 def test_stacks_in_loops(tmp_path):
     def body(b, x, n):
         """A triangle of slices pushed and popped; a stack made anew in each trip outlives it."""

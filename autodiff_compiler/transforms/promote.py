@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ..ir.build import Rewriter
 from ..ir.graph import (
     COND,
-    CONST,
     FOR,
     Block,
     Function,
@@ -23,13 +22,13 @@ from ..ir.graph import (
     free_values,
     slot_params,
     slot_yields,
-    walk,
 )  # fmt: skip
 from ..ir.types import BOOL, Scalar
 from ..ops import TABLE
 from ..ops.index import load, store
+from .indices import Indices
 
-_INDEX, _IADD, _ISUB = TABLE["index"], TABLE["iadd"], TABLE["isub"]
+_INDEX = TABLE["index"]
 
 
 def promote(function: Function) -> Function:
@@ -48,9 +47,8 @@ class _Candidate:
 class _Promote(Rewriter):
     def __init__(self, function: Function):
         super().__init__()
-        nodes = list(walk(function.block))
-        self.producer = {r: node for node in nodes for r in node.results}
-        self.counter_of = {node.blocks[0].params[0]: node for node in nodes if node.op is FOR}
+        self.known = Indices(function)
+        self.producer = self.known.producer
 
     def node(self, node: Node) -> None:
         found = self.candidate(node) if node.op is FOR and not node.attrs.get("stops") else None
@@ -59,7 +57,7 @@ class _Promote(Rewriter):
     # -- recognition -----------------------------------------------------------------------------
 
     def candidate(self, node: Node) -> _Candidate | None:
-        if not self.literal(node.operands[2]):
+        if not self.known.literal(node.operands[2]):
             return None  # it cannot be told beforehand whether the loop runs at all
         for slot, param in enumerate(slot_params(node)):
             stores = [n for n in node.blocks[0].nodes if n.op is store and n.operands[0] is param]
@@ -120,66 +118,22 @@ class _Promote(Rewriter):
 
     def never_equal(self, loop: Node, a: Value, b: Value) -> bool:
         """Is `a` the loop's counter, and `b` an index outside the counter's range?"""
-        if self.bare(a) is not loop.blocks[0].params[0]:
+        if self.known.bare(a) is not loop.blocks[0].params[0]:
             return False
         start, stop, step = loop.operands[:3]
-        forward = self.literal(step)
-        if forward == 1:
-            below, first = stop, start
-        elif forward == -1:
-            below, first = start, None
-        else:
+        forward = self.known.literal(step)
+        if forward not in (1, -1):
             return False
-        base, offset = self.affine(self.bare(b))
-        limit, limit_offset = self.affine(below)
-        # Counters of range(start, stop, -1) reach `start` itself.
-        if limit is base and limit_offset + (forward == -1) <= offset:
-            return self.from_zero(loop)
-        if first is None:
-            return False
-        low, low_offset = self.affine(first)
-        return low is base and low_offset > offset and self.not_negative(self.bare(b))
-
-    def from_zero(self, loop: Node) -> bool:
-        return self.not_negative(loop.blocks[0].params[0])
-
-    def bare(self, v: Value) -> Value:
-        made = self.producer.get(v)
-        return made.operands[0] if made is not None and made.op is _INDEX else v
-
-    def literal(self, v: Value) -> int | None:
-        made = self.producer.get(v)
-        return made.attrs["value"] if made is not None and made.op is CONST else None
-
-    def affine(self, v: Value) -> tuple[Value | None, int]:
-        """`v` as a value and a number added to it; a literal is a number added to nothing."""
-        known = self.literal(v)
-        if known is not None:
-            return None, known
-        made = self.producer.get(v)
-        if made is not None and made.op in (_IADD, _ISUB):
-            offset = self.literal(made.operands[1])
-            if offset is not None:
-                base, more = self.affine(made.operands[0])
-                return base, more + (offset if made.op is _IADD else -offset)
-        return v, 0
-
-    def not_negative(self, v: Value) -> bool:
-        known = self.literal(v)
-        if known is not None:
-            return known >= 0
-        base, offset = self.affine(v)
-        if offset > 0 and base is not None:
-            return self.not_negative(base)
-        loop = self.counter_of.get(v)
-        if loop is None:
-            return False
-        start, stop, step = loop.operands[:3]
-        forward = self.literal(step)
-        if forward is not None and forward > 0:
-            return self.not_negative(start)
-        end = self.literal(stop)
-        return forward is not None and forward < 0 and end is not None and end >= -1
+        low, high = self.known.affine(start), self.known.affine(stop)
+        if forward == -1:
+            low, high = (high[0], high[1] + 1), (low[0], low[1] + 1)
+        base, offset = self.known.affine(self.known.bare(b))
+        if self.known.at_most(high, (base, offset)):
+            # Negative counters count from the end.
+            return self.known.not_negative(loop.blocks[0].params[0])
+        return self.known.at_most((base, offset + 1), low) and self.known.not_negative(
+            self.known.bare(b)
+        )
 
     # -- rewriting -------------------------------------------------------------------------------
 
@@ -188,7 +142,7 @@ class _Promote(Rewriter):
         span = node.span
         lead: list[Node] = []
         trips = Value(Scalar(BOOL))
-        step = self.literal(node.operands[2])
+        step = self.known.literal(node.operands[2])
         assert step
         compare = TABLE["lt" if step > 0 else "gt"]
         self.producer[trips] = Node(compare, node.operands[:2], (trips,), {}, (), span)

@@ -155,14 +155,12 @@ class Structure:
             self._kin[a] = b
 
     def _join_arms(self, node: Node) -> None:
-        """A branch's result is what came in, if either arm hands on an array from outside."""
+        """A branch's result is what came in, if both arms hand on one storage from outside."""
         for r, *ys in zip(node.results, *(block.results for block in node.blocks)):
-            roots = [self.root[y] for y in ys]
-            inside = [self.place[x].block in node.blocks for x in roots]
-            if roots[0] is roots[1] and not any(inside) and any(y is not ys[0] for y in ys):
-                self._join(r, roots[0])
-            elif not any(inside) and all(self.kin(x) is self.kin(roots[0]) for x in roots):
-                self._join(r, roots[0])
+            kin = self.kin(ys[0])
+            same = all(self.kin(y) is kin for y in ys)
+            if same and not self.within(node, self.place[kin].block):
+                self._join(r, kin)
 
     def _join_slots(self, node: Node) -> None:
         """A loop's slots are one storage with what it hands in, if it permutes what it was handed."""

@@ -43,12 +43,14 @@ ADC_VECTOR double pow(double, double);
     } \
   } while (0)
 
-/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
+   behind the one in use are free, and a stack may take one for itself. */
 typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
 
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
   struct adc_stack *older;
+  struct adc_frame *frame;
   char *data;
   long long *ends;
   long long used, room, length, ends_room;
@@ -60,9 +62,10 @@ typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; }
 
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
-  adc_chunk *c = f->now;
+  adc_chunk *c = f->now ? f->now : f->first;
   if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
+  if (c && !f->now) c->used = 0;
   while (c && c->size - c->used < bytes) {
     c = c->next;
     if (c) c->used = 0;
@@ -84,12 +87,20 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 
+static void adc_give_back(adc_frame *f, void *data) {
+  adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
+  if (!data) return;
+  c = (adc_chunk *)data - 1;
+  c->next = *place;
+  *place = c;
+}
+
 static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;
-    free(s->data);
-    free(s->ends);
+    adc_give_back(f, s->data);
+    adc_give_back(f, s->ends);
   }
 }
 
@@ -107,12 +118,27 @@ static inline void adc_release(adc_frame *f, adc_mark m) {
   if (f->now) f->now->used = m.used;
 }
 
+/* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
+static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
+
+static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
+
+/* bytes that may be kept between calls */
+#ifndef ADC_KEEP
+#define ADC_KEEP (64LL << 20)
+#endif
+
+/* keeps the memory for the next call, unless it is much */
 static void adc_leave(adc_frame *f) {
+  long long kept = 0;
+  adc_chunk *c;
   adc_free_stacks(f, 0);
-  while (f->first) {
-    adc_chunk *c = f->first;
-    f->first = c->next;
+  for (c = f->first; c; c = c->next) kept += c->size;
+  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(adc_spare(), f->first, __ATOMIC_ACQ_REL);
+  while (c) {
+    adc_chunk *next = c->next;
     free(c);
+    c = next;
   }
 }
 
@@ -124,19 +150,28 @@ static adc_stack *adc_stack_new(adc_frame *f) {
   adc_stack *s = adc_alloc(f, 1, sizeof *s);
   if (!s) return 0;
   memset(s, 0, sizeof *s);
+  s->frame = f;
   s->older = f->stacks;
   f->stacks = s;
   return s;
 }
 
-static int adc_grow(char **data, long long *room, long long needed) {
+static int adc_grow(adc_frame *f, char **data, long long *room, long long needed) {
   long long more = *room + *room / 2 + 256;
-  char *bigger;
-  if (more < needed) more = needed;
-  bigger = realloc(*data, (__SIZE_TYPE__)more);
-  if (!bigger) return 0;
-  *data = bigger;
-  *room = more;
+  adc_chunk *c = 0, **place = f->now ? &f->now->next : &f->first;
+  if (*data) c = (adc_chunk *)*data - 1;
+  else {
+    while (*place && (*place)->size < needed) place = &(*place)->next;
+    if (*place) { c = *place; *place = c->next; }
+  }
+  if (!c || c->size < needed) {
+    if (more < needed) more = needed;
+    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
+    if (!c) return 0;
+    c->size = more;
+  }
+  *data = (char *)(c + 1);
+  *room = c->size;
   return 1;
 }
 
@@ -145,7 +180,7 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   long long bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
   if (s->room - s->used < bytes || !s->data)
-    if (!adc_grow(&s->data, &s->room, s->used + bytes)) return 0;
+    if (!adc_grow(s->frame, &s->data, &s->room, s->used + bytes)) return 0;
   s->used += bytes;
   s->length++;
   return s->data + s->used - bytes;
@@ -155,7 +190,7 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
 static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
   char *ends = (char *)s->ends;
   if (s->ends_room < (s->length + 1) * 8) {
-    if (!adc_grow(&ends, &s->ends_room, (s->length + 1) * 8)) return 0;
+    if (!adc_grow(s->frame, &ends, &s->ends_room, (s->length + 1) * 8)) return 0;
     s->ends = (long long *)ends;
   }
   s->ends[s->length] = s->used;
@@ -174,7 +209,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   (void)out;
   int status = 0;
   long long work = 0;
-  adc_frame frame = {0, 0, 0};
+  adc_frame frame = {adc_enter(), 0, 0};
   const double *position = in[0].a.data;
   const double *velocity = in[1].a.data;
   const double dt = in[2].f;

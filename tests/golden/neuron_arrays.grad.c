@@ -32,12 +32,14 @@ ADC_VECTOR double exp(double);
 #define ADC_MEMORY(ok) \
   do { if (!(ok)) { status = 2; goto done; } } while (0)
 
-/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
+   behind the one in use are free, and a stack may take one for itself. */
 typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
 
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
   struct adc_stack *older;
+  struct adc_frame *frame;
   char *data;
   long long *ends;
   long long used, room, length, ends_room;
@@ -47,9 +49,10 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
-  adc_chunk *c = f->now;
+  adc_chunk *c = f->now ? f->now : f->first;
   if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
+  if (c && !f->now) c->used = 0;
   while (c && c->size - c->used < bytes) {
     c = c->next;
     if (c) c->used = 0;
@@ -71,28 +74,51 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 
+static void adc_give_back(adc_frame *f, void *data) {
+  adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
+  if (!data) return;
+  c = (adc_chunk *)data - 1;
+  c->next = *place;
+  *place = c;
+}
+
 static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;
-    free(s->data);
-    free(s->ends);
+    adc_give_back(f, s->data);
+    adc_give_back(f, s->ends);
   }
 }
 
+/* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
+static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
+
+static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
+
+/* bytes that may be kept between calls */
+#ifndef ADC_KEEP
+#define ADC_KEEP (64LL << 20)
+#endif
+
+/* keeps the memory for the next call, unless it is much */
 static void adc_leave(adc_frame *f) {
+  long long kept = 0;
+  adc_chunk *c;
   adc_free_stacks(f, 0);
-  while (f->first) {
-    adc_chunk *c = f->first;
-    f->first = c->next;
+  for (c = f->first; c; c = c->next) kept += c->size;
+  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(adc_spare(), f->first, __ATOMIC_ACQ_REL);
+  while (c) {
+    adc_chunk *next = c->next;
     free(c);
+    c = next;
   }
 }
 
 int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
 {
   int status = 0;
-  adc_frame frame = {0, 0, 0};
+  adc_frame frame = {adc_enter(), 0, 0};
   const double *w = in[0].a.data;
   const double b = in[1].f;
   const double *x = in[2].a.data;

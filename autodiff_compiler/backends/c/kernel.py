@@ -32,7 +32,7 @@ class Kernel(Control):
     def words(self) -> set[str]:
         """The names that the text uses."""
         words = self.w.words()
-        return words | {"adc_leave"} if "frame" in words else words
+        return words | {"adc_enter", "adc_leave"} if "frame" in words else words
 
     # --- the function around ----------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class Kernel(Control):
         if words & {"ADC_POLL", "ADC_POLL_TRIPS"}:
             head.line("long long work = 0;")
         if "frame" in words:
-            head.line("adc_frame frame = {0, 0, 0};")
+            head.line("adc_frame frame = {adc_enter(), 0, 0};")
         tail = Writer(1)
         if words & _STOPS:
             tail.lines.append(Line(0, "done:"))
