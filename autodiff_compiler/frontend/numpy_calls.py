@@ -22,8 +22,10 @@ from . import (
     creation,
     folding,
     math_calls,
+    math_more,
     reductions,
     shaping,
+    special_calls,
     ufunc_methods,
     ufuncs,
 )
@@ -48,7 +50,7 @@ from .state import State
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 
 #: Modules that register their handlers on being imported.
-_REGISTERED = (builtin_calls, concatenation, creation, folding, shaping)
+_REGISTERED = (builtin_calls, concatenation, creation, folding, math_more, shaping)
 _HINTS = {
     "sort": "sorting is not differentiated; sort before, or use a loop",
     "argsort": "compute the order outside and pass it as an index array",
@@ -72,6 +74,7 @@ def known(function: Any) -> bool:
         hash(function)
     except TypeError:
         return False
+    special_calls.discover()
     return (
         isinstance(function, np.ufunc)
         or function in HANDLERS
@@ -105,7 +108,8 @@ def call(
     dtype = _scalar_type(function)
     if dtype is not None and len(args) == 1 and not kwargs:
         return _converted(st, args[0], dtype)
-    st.refuse(f"{name} is not supported", _HINTS.get(getattr(function, "__name__", ""), ""))
+    hint = math_more.HINTS.get(function) or _HINTS.get(getattr(function, "__name__", ""), "")
+    st.refuse(f"{name} is not supported", hint)
 
 
 def name_of(function: Any) -> str:
