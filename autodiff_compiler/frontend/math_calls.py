@@ -173,4 +173,3 @@ def prod(st: State, iterable: Abstract, *, start: Abstract = ONE) -> Abstract:
     for item in sequence(st, iterable):
         total = binary(st, "*", total, item)
     return total
-

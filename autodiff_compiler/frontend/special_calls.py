@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +20,9 @@ from ..ops import numerics, special
 from ..ops.reduce import max_
 from ..ops.shape import full, squeeze
 from . import known, library_special, ufuncs
-from .arrays import Operand, convert, fresh_array, is_operand, operand, wrap
-from .frames import PythonRaises
+from .arrays import convert, fresh_array, is_operand, operand, wrap
 from .reductions import check_not_empty, reduce_value
-from .registry import HANDLERS, axes, flag, given, handles, integer
+from .registry import HANDLERS, axes, flag, given, integer
 from .state import State
 from .values import Abstract, Static, TupleVal
 from .views import read
@@ -39,7 +37,13 @@ _SOURCES = {
     "huber": library_special.huber, "pseudo_huber": library_special.pseudo_huber, "exp10": library_special.exp10,
 }  # fmt: skip
 #: Twins of NumPy's, where the op's record does not say so.
-_TWINS = {"exp2": "np.exp2", "expm1": "np.expm1", "log1p": "np.log1p", "cbrt": "np.cbrt", "sinc": "np.sinc"}
+_TWINS = {
+    "exp2": "np.exp2",
+    "expm1": "np.expm1",
+    "log1p": "np.log1p",
+    "cbrt": "np.cbrt",
+    "sinc": "np.sinc",
+}
 
 #: Functions by the name that they have in `scipy.special`.
 NAMED: dict[str, Callable[..., Abstract]] = {}
@@ -140,14 +144,18 @@ def softplus(st: State, x: Abstract) -> Abstract:
 def polygamma(st: State, n: Abstract, x: Abstract) -> Abstract:
     order = integer(st, n, "the order of polygamma")
     if not 0 <= order <= _HIGHEST_ORDER:
-        st.refuse(f"polygamma of an order that is not one of 0, ..., {_HIGHEST_ORDER} is not supported")
+        st.refuse(
+            f"polygamma of an order that is not one of 0, ..., {_HIGHEST_ORDER} is not supported"
+        )
     value = convert(st, operand(st, x).value, F64)
     if order == 0:
         found = st.b.emit(special.digamma, value)
     else:
         found = st.b.emit(special.polygamma, known.const(st, float(order), F64), value)
     # SciPy gives an array even for a number.
-    return fresh_array(st, found if isinstance(found.type, Array) else st.b.emit(full, found, ones=()))
+    return fresh_array(
+        st, found if isinstance(found.type, Array) else st.b.emit(full, found, ones=())
+    )
 
 
 # --- exponentials along axes ----------------------------------------------------------------------

@@ -3,4 +3,14 @@
 from ..ir.op import NON_DIFFERENTIABLE, TABLE, Op
 from . import elementwise, index, reduce, shape, special, stack
 
-__all__ = ["NON_DIFFERENTIABLE", "TABLE", "Op", "elementwise", "index", "reduce", "shape", "special", "stack"]
+__all__ = [
+    "NON_DIFFERENTIABLE",
+    "TABLE",
+    "Op",
+    "elementwise",
+    "index",
+    "reduce",
+    "shape",
+    "special",
+    "stack",
+]
