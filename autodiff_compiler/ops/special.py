@@ -6,12 +6,13 @@ and the rest as helpers of the same formulas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..ir.op import Op
+from ..ir.op import Op, register
+from ..ir.types import FLOATS, Scalar, Type
 from . import numerics
-from .elementwise import and_, elementwise, exp, log, log1p, rint, select
+from .elementwise import and_, broadcast_known, elementwise, exp, log, log1p, rint, select
 
 _SQRT_PI = 1.772453850905516
 _SQRT_2_PI = 2.5066282746310002
@@ -91,10 +92,21 @@ digamma = special(
     "digamma", lambda g, y, x: [g * polygamma(1, x)], "adc_digamma",
     "scipy.special.digamma", "scipy.special.psi",
 )  # fmt: skip
+def _infer_polygamma(attrs: Mapping[str, Any], n: Type, x: Type) -> tuple[Type, ...]:
+    if not isinstance(n, Scalar) or n.dtype != x.dtype or x.dtype not in FLOATS:
+        raise TypeError(f"takes a number and floats of its dtype, not {n} and {x}")
+    return (x,)
+
+
 #: polygamma(n, x), the n-th derivative of digamma: n > 0 is a whole number, and no variable.
-polygamma = special(
-    "polygamma", lambda g, y, n, x: [None, g * polygamma(n + 1, x)], "adc_polygamma",
-    "scipy.special.polygamma", arity=2,
+polygamma = register(
+    Op(
+        "polygamma", "elementwise", _infer_polygamma, dims=broadcast_known,
+        evaluate=lambda attrs, n, x: numerics.polygamma(n, x),
+        vjp=lambda g, y, n, x: [None, g * polygamma(n + 1, x)],
+        numpy="polygamma({x}, {y})", c="adc_polygamma{f}({x}, {y})", cost=2,
+        spellings=("scipy.special.polygamma",),
+    )
 )  # fmt: skip
 
 betaln = special(

@@ -26,7 +26,7 @@ from .dual_ufuncs import elementwise
 
 _ROOT_PI = math.sqrt(math.pi)
 _ROOT_2PI = math.sqrt(2 * math.pi)
-_registered = []
+_registered: list[bool] = []
 
 
 def ensure():

@@ -94,7 +94,7 @@ static double adc_digamma(double x) {
   if (y > 1e15) total = log(y);
   if (x < 0) {
     const double turn = 3.141592653589793 * (x - rint(x));
-    total = turn == 0 ? turn / 0 : total - 3.141592653589793 / tan(turn);
+    total = turn == 0 ? __builtin_nan("") : total - 3.141592653589793 / tan(turn);
   }
   return total;
 }
