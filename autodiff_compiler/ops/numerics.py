@@ -57,6 +57,16 @@ def erfcx(x):
     return np.where(x < 25.0, scale * erfc(near), series).astype(dtype)[()]
 
 
+def erfcx_slope(x):
+    """The derivative of erfcx: for large x by its series, since the difference would cancel."""
+    dtype, x = np.result_type(x), np.float64(x)
+    far = np.maximum(x, 25.0)
+    t = 0.5 / far / far
+    series = t * (1 - 3 * t * (1 - 5 * t * (1 - 7 * t * (1 - 9 * t * (1 - 11 * t)))))
+    near = 2 * x * erfcx(x) - 1.1283791670955126
+    return np.where(x < 25.0, near, -1.1283791670955126 * series).astype(dtype)[()]
+
+
 def erf_root(y):
     """The x with erf(x) == y, for y of at most one half: by Newton's method."""
     x = y * 0.8862269254527580

@@ -44,8 +44,10 @@ erfc = special(
     "math.erfc", "scipy.special.erfc",
 )  # fmt: skip
 #: exp(x * x) * erfc(x)
-erfcx = special(
-    "erfcx", lambda g, y, x: [g * (x * 2 * y - 2 / _SQRT_PI)], "adc_erfcx", "scipy.special.erfcx"
+erfcx = special("erfcx", lambda g, y, x: [g * erfcx_slope(x)], "adc_erfcx", "scipy.special.erfcx")
+#: Its derivative, 2 * x * erfcx(x) - 2 / sqrt(pi).
+erfcx_slope = special(
+    "erfcx_slope", lambda g, y, x: [g * (2 * erfcx(x) + 2 * x * y)], "adc_erfcx_slope"
 )
 erfinv = special(
     "erfinv", lambda g, y, x: [g * (exp(y * y) * (_SQRT_PI / 2))], "adc_erfinv",
@@ -83,6 +85,8 @@ logit = special(
 gamma = special(
     "gamma", lambda g, y, x: [g * y * digamma(x)], "tgamma", "math.gamma", "scipy.special.gamma"
 )
+
+
 #: The logarithm of the absolute value of the gamma function.
 lgamma = special(
     "lgamma", lambda g, y, x: [g * digamma(x)], "lgamma", "math.lgamma", "scipy.special.gammaln",

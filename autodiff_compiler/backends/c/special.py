@@ -31,6 +31,15 @@ static double adc_erfcx(double x) {
   }
 }
 """
+_ERFCX_SLOPE = """
+/* the derivative of erfcx: for large x by its series, since the difference would cancel */
+static double adc_erfcx_slope(double x) {
+  const double t = 0.5 / x / x;
+  if (x < 25) return 2 * x * adc_erfcx(x) - 1.1283791670955126;
+  return -1.1283791670955126 *
+         (t * (1 - 3 * t * (1 - 5 * t * (1 - 7 * t * (1 - 9 * t * (1 - 11 * t))))));
+}
+"""
 _ROOTS = """
 /* the x with erf(x) == y, for y of at most one half: by Newton's method */
 static double adc_erf_root(double y) {
@@ -174,7 +183,16 @@ static double adc_beta(double a, double b) {
 #: Computed in double, whatever is asked for.
 FOR_DOUBLES = tuple(
     part
-    for text in (_ERFCX, *_ROOTS, *_INVERSES, _LOG_NDTR, *_DIGAMMA, *_POLYGAMMA, *_BETA)
+    for text in (
+        _ERFCX,
+        _ERFCX_SLOPE,
+        *_ROOTS,
+        *_INVERSES,
+        _LOG_NDTR,
+        *_DIGAMMA,
+        *_POLYGAMMA,
+        *_BETA,
+    )
     for part in (text, _in_double(text))
 )
 
