@@ -147,6 +147,14 @@ def _ufunc_method(function: Any) -> tuple[np.ufunc, str] | None:
     return (owner, function.__name__) if isinstance(owner, np.ufunc) else None
 
 
+def is_scalar_type(function: Any) -> bool:
+    """Is it one of NumPy's number types, which convert?"""
+    try:
+        return _scalar_type(function) is not None
+    except TypeError:  # an abstract one, such as np.floating
+        return False
+
+
 def _scalar_type(function: Any) -> np.dtype | None:
     if isinstance(function, type) and issubclass(function, np.generic):
         dtype = np.dtype(function)
