@@ -75,6 +75,9 @@ _DOMAIN: dict[Op, Callable[[State, Value], None]] = {
     ew.cos: _not_infinite, ew.tan: _not_infinite, ew.arcsin: _within_one, ew.arccos: _within_one,
     special.gamma: _no_pole, special.lgamma: _finite_pole,
 }  # fmt: skip
+for _name, _check in (("arccosh", _unless(ew.lt, 1.0)), ("arctanh", _inside_one)):
+    if _name in TABLE:
+        _DOMAIN[TABLE[_name]] = _check
 _OVERFLOWS = (ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot, special.gamma, special.lgamma)
 
 
@@ -104,7 +107,7 @@ def call(st: State, function: Any, args: Sequence[Abstract]) -> Abstract:
         result = st.b.emit(op, *values)
     except TypeError:
         st.refuse(f"math.{function.__name__} does not take {len(values)} arguments")
-    if op in _OVERFLOWS:
+    if op in _OVERFLOWS or op.name == "exp2":
         scalars.check_overflow(st, result, *values)
     return Num(result, True)
 

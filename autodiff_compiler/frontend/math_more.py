@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.graph import Value
+from ..ir.op import TABLE
 from ..ir.types import BOOL, F64
 from ..ops import elementwise as ew
 from ..ops import special
@@ -147,6 +148,16 @@ def remainder(st: State, x: Abstract, y: Abstract) -> Abstract:
     a, b = argument(st, x, "math.remainder"), argument(st, y, "math.remainder")
     _check_remainder(st, a, b)
     return Num(st.b.emit(special.remainder, a, b), True)
+
+
+def fmod(st: State, x: Abstract, y: Abstract) -> Abstract:
+    a, b = argument(st, x, "math.fmod"), argument(st, y, "math.fmod")
+    _check_remainder(st, a, b)
+    return Num(st.b.emit(TABLE["fmod"], a, b), True)
+
+
+if "fmod" in TABLE:
+    handles(math.fmod)(fmod)
 
 
 @handles(math.modf)
