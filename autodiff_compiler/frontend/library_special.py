@@ -49,8 +49,8 @@ def logsumexp(a: Any, top: Any, axis: Any) -> Any:
     """Sums what the largest entries leave: log1p sees it even if it is tiny."""
     shifted = a - top
     peak = shifted == 0
-    count = np.sum(peak, axis=axis, keepdims=True)
-    peaks = np.maximum(count, 1)
+    count = np.sum(peak, axis=axis, keepdims=True).astype(a.dtype)
+    peaks = np.maximum(count, 1.0)
     rest = np.sum(np.where(peak, np.expm1(shifted), np.exp(shifted)), axis=axis, keepdims=True)
     return np.log1p((rest + (count - peaks)) / peaks) + np.log(peaks) + top
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from ..ir.graph import Value
 from ..ir.op import TABLE, Op
-from ..ir.types import F64, FLOATS, Array
+from ..ir.types import F64, FLOATS, NUMPY_DTYPE, Array
 from ..ops import elementwise as ew
 from ..ops import numerics, special
 from ..ops.reduce import max_
 from ..ops.shape import full, squeeze
-from . import known, library_special, ufuncs
+from . import arrays, known, library_special, ufuncs
 from .arrays import convert, fresh_array, is_operand, operand, wrap
 from .reductions import check_not_empty, reduce_value
 from .registry import HANDLERS, axes, flag, given, integer
@@ -199,10 +199,11 @@ def logsumexp(
 def _weighted(
     st: State, value: Value, b: Abstract, axis: Abstract | None, keepdims: bool
 ) -> Abstract:
-    weights = operand(st, b).value
-    dtype = value.type.dtype if weights.type.dtype not in FLOATS else F64
-    if weights.type.dtype == value.type.dtype:
-        dtype = value.type.dtype
+    given_ = operand(st, b)
+    weights = given_.value
+    weak = given_.weak in (int, float)
+    common = np.result_type(NUMPY_DTYPE[value.type.dtype], *(() if weak else (given_.dtype,)))
+    dtype = arrays.named_dtype(st, common)
     value, weights = convert(st, value, dtype), convert(st, weights, dtype)
     # Entries of no weight count for nothing, even if they are infinite.
     none = st.b.emit(ew.eq, weights, known.const(st, 0.0, dtype))
