@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Value
 from ..ir.op import TABLE
@@ -19,6 +19,9 @@ from .registry import given, handles, integer, sequence
 from .state import State
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 from .views import read
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 _REFUSED = {
     "nextafter": "it has no derivative; compute it outside",
@@ -98,14 +101,14 @@ def _exact_sum(st: State, values: Sequence[Value]) -> Num:
 
 
 @handles(math.fsum)
-def fsum(st: State, seq: Abstract) -> Abstract:
+def fsum(st: Tracer, seq: Abstract) -> Abstract:
     if isinstance(seq, ArrayRef):
         return _fsum_of_array(st, seq)
     values = [argument(st, item, "math.fsum") for item in sequence(st, seq)]
     return _exact_sum(st, values) if values else Static(0.0)
 
 
-def _fsum_of_array(st: State, x: ArrayRef) -> Abstract:
+def _fsum_of_array(st: Tracer, x: ArrayRef) -> Abstract:
     if type_of(st, x).rank != 1:
         st.refuse("math.fsum takes numbers", "of an array with several dims, `x.ravel()`")
     value = convert(st, operand(st, x).value, F64)

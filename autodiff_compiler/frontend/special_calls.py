@@ -27,6 +27,9 @@ from .state import State
 from .values import Abstract, Static, TupleVal
 from .views import read
 
+if TYPE_CHECKING:
+    from .tracer import Tracer
+
 MODULE = "scipy.special"
 #: Orders beyond which factorials and powers leave the range of floats.
 _HIGHEST_ORDER = 40
@@ -104,10 +107,10 @@ def _read_instead(name: str, source: FunctionType) -> Callable[..., Abstract]:
         loop = ufuncs.loop_dtypes(st, getattr(sys.modules[MODULE], name), operands)
         return [wrap(st, ufuncs.to_dtype(st, x, d)) for x, d in zip(operands, loop)]
 
-    def one(st: State, x: Abstract, out: Abstract | None = None) -> Abstract:
+    def one(st: Tracer, x: Abstract, out: Abstract | None = None) -> Abstract:
         return st.inline_source(source, values_of(st, [x]))
 
-    def two(st: State, x: Abstract, y: Abstract, out: Abstract | None = None) -> Abstract:
+    def two(st: Tracer, x: Abstract, y: Abstract, out: Abstract | None = None) -> Abstract:
         return st.inline_source(source, values_of(st, [x, y]))
 
     return one if source.__code__.co_argcount == 1 else two
@@ -132,7 +135,7 @@ for _candidate in vars(special).values():
 
 
 @_named("softplus")
-def softplus(st: State, x: Abstract) -> Abstract:
+def softplus(st: Tracer, x: Abstract) -> Abstract:
     value = operand(st, x)
     dtype = np.logaddexp.resolve_dtypes((int, value.given, None))[-1]
     if value.weak is not None:
@@ -183,7 +186,7 @@ def _axis(over: Sequence[int]) -> TupleVal:
 
 @_named("logsumexp")
 def logsumexp(
-    st: State, a: Abstract, axis: Abstract | None = None, b: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, b: Abstract | None = None,
     keepdims: Abstract | None = None, return_sign: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     if flag(st, return_sign):
@@ -197,7 +200,7 @@ def logsumexp(
 
 
 def _weighted(
-    st: State, value: Value, b: Abstract, axis: Abstract | None, keepdims: bool
+    st: Tracer, value: Value, b: Abstract, axis: Abstract | None, keepdims: bool
 ) -> Abstract:
     given_ = operand(st, b)
     weights = given_.value
@@ -220,7 +223,7 @@ def _reduced(st: State, x: Abstract, over: Sequence[int], keepdims: bool) -> Abs
 
 
 @_named("softmax")
-def softmax(st: State, x: Abstract, axis: Abstract | None = None) -> Abstract:
+def softmax(st: Tracer, x: Abstract, axis: Abstract | None = None) -> Abstract:
     value = _floats(st, x, "softmax")
     over = axes(st, axis, value.type.rank)
     args = (fresh_array(st, value), _top(st, value, over), _axis(over))
@@ -228,7 +231,7 @@ def softmax(st: State, x: Abstract, axis: Abstract | None = None) -> Abstract:
 
 
 @_named("log_softmax")
-def log_softmax(st: State, x: Abstract, axis: Abstract | None = None) -> Abstract:
+def log_softmax(st: Tracer, x: Abstract, axis: Abstract | None = None) -> Abstract:
     value = _floats(st, x, "log_softmax")
     over = axes(st, axis, value.type.rank)
     top = _top(st, value, over)
