@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
