@@ -100,7 +100,7 @@ def robust_losses(r, delta, width):
 def saturated(x, slope):
     """Logistic functions far out, where 1 - y would be 0."""
     y = expit(slope * x)
-    return np.sum(y) - np.sum(special.log_expit(slope * x)) + special.softplus(x / 10.0).sum()
+    return np.sum(y) - np.sum(special.log_expit(slope * x)) - special.log_expit(-x / 10.0).sum()
 
 
 @program(lambda r: (r.uniform(0.05, 0.95, size=6), 0.9), (0, 1), second_order=True)
