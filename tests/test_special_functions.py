@@ -201,7 +201,8 @@ def test_beta_of_large_and_of_negative_arguments(backend):
 @pytest.mark.parametrize(
     ("f", "message"),
     [
-        (lambda x: sc.jv(0, x), "jv is not supported"),
+        (lambda x: sc.jv(0, x), "^.*scipy.special.jv is not supported"),
+        (lambda x: sc.comb(x, 2), "scipy.special.comb is not supported"),
         (lambda x: logsumexp(x, return_sign=True)[0], "return_sign"),
         (lambda x: sc.polygamma(x[0], x), "known at compile time"),
         (lambda x: sc.polygamma(1.5, x), "known at compile time"),

@@ -82,6 +82,7 @@ def known(function: Any) -> bool:
         or _ufunc_method(function) is not None
         or _scalar_type(function) is not None
         or _module(function) in ("numpy", "math", "builtins")
+        or special_calls.belongs(function)
     )
 
 
@@ -113,6 +114,8 @@ def call(
 
 
 def name_of(function: Any) -> str:
+    if special_calls.belongs(function):
+        return f"{special_calls.MODULE}.{function.__name__}"
     short = {"numpy": "np.", "math": "math."}.get(_module(function), "")
     inner = (getattr(function, "__module__", None) or "").split(".")[1:2]
     if short and inner and inner[0] in ("linalg", "random", "fft"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,6 +69,17 @@ def discover() -> None:
         found = getattr(module, name, None)
         if found is not None:
             HANDLERS.setdefault(found, handler)
+
+
+def belongs(function: Any) -> bool:
+    """Is it a function of `scipy.special`? Of its ufuncs, those are meant that NumPy has not."""
+    name = getattr(function, "__name__", None)
+    if isinstance(function, np.ufunc):
+        module = sys.modules.get(MODULE)
+        return name is not None and getattr(module, name, None) is function is not getattr(
+            np, name, None
+        )
+    return (getattr(function, "__module__", None) or "").startswith(MODULE)
 
 
 def spelled() -> dict[str, Op]:
