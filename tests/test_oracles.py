@@ -391,7 +391,7 @@ def test_a_tangent_is_never_dropped():
     with pytest.raises(OracleError):
         grad_dual(lambda x: np.interp(x, [0.0, 1.0], [0.0, 2.0]), (np.ones(3),))
     with pytest.raises(OracleError):
-        grad_dual(lambda x: math.gamma(x), (1.5,))
+        grad_dual(lambda x: math.frexp(x)[0], (1.5,))
     with pytest.raises(OracleError):
         jvp_dual(lambda x: np.linalg.norm(x, 1), (np.ones(3),), (np.ones(3),))
 

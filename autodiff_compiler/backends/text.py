@@ -61,7 +61,7 @@ C = Language(
     _column(2),
     {
         **{op: 60 for op in "== != < <= > >=".split()},
-        **{op: _UNARY for op in "| ^ &".split()},
+        **{op: _UNARY + 1 for op in "| ^ &".split()},
         "||": 55,
     },
 )

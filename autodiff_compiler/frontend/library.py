@@ -52,3 +52,22 @@ def accumulate_minimum(x: Any) -> Any:
 def multiply_at(x: Any, index: Any, factors: Any) -> None:
     for k in range(index.shape[0]):
         x[index[k]] *= factors[k]
+
+
+def sum_of(x: Any) -> Any:
+    total = 0.0
+    for i in range(x.shape[0]):
+        total = total + x[i]
+    return total
+
+
+def lost_in_sum(x: Any) -> Any:
+    """What rounding takes from `sum_of`, step by step."""
+    total = 0.0
+    lost = 0.0
+    for i in range(x.shape[0]):
+        after = total + x[i]
+        part = after - total
+        lost = lost + ((total - (after - part)) + (x[i] - part))
+        total = after
+    return lost

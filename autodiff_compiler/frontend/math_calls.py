@@ -10,6 +10,7 @@ from ..ir.graph import Value
 from ..ir.op import TABLE, Op
 from ..ir.types import F64, I64, Scalar
 from ..ops import elementwise as ew
+from ..ops import special
 from . import known, scalars
 from .arrays import convert, is_operand, operand
 from .frames import PythonRaises
@@ -50,12 +51,34 @@ def _within_one(st: State, x: Value) -> None:
     _unless(ew.lt, -1.0)(st, x)
 
 
+def _inside_one(st: State, x: Value) -> None:
+    _unless(ew.ge, 1.0)(st, x)
+    _unless(ew.le, -1.0)(st, x)
+
+
+def _no_pole(st: State, x: Value) -> None:
+    """The gamma function has none at 0 and below, where numbers are whole."""
+    low = st.b.emit(ew.le, x, known.const(st, 0.0, F64))
+    whole = st.b.emit(ew.eq, st.b.emit(ew.floor, x), x)
+    scalars.check_unless(st, st.b.emit(ew.and_, low, whole), scalars.DOMAIN)
+
+
+def _finite_pole(st: State, x: Value) -> None:
+    """As `_no_pole`, but -inf is no pole of lgamma."""
+    infinite = st.b.emit(ew.isinf, x)
+    _no_pole(st, st.b.emit(ew.select, infinite, known.const(st, 1.0, F64), x))
+
+
 _DOMAIN: dict[Op, Callable[[State, Value], None]] = {
     ew.sqrt: _unless(ew.lt, 0.0), ew.log: _unless(ew.le, 0.0), ew.log2: _unless(ew.le, 0.0),
     ew.log10: _unless(ew.le, 0.0), ew.log1p: _unless(ew.le, -1.0), ew.sin: _not_infinite,
     ew.cos: _not_infinite, ew.tan: _not_infinite, ew.arcsin: _within_one, ew.arccos: _within_one,
+    special.gamma: _no_pole, special.lgamma: _finite_pole,
 }  # fmt: skip
-_OVERFLOWS = (ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot)
+for _name, _check in (("arccosh", _unless(ew.lt, 1.0)), ("arctanh", _inside_one)):
+    if _name in TABLE:
+        _DOMAIN[TABLE[_name]] = _check
+_OVERFLOWS = (ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot, special.gamma, special.lgamma)
 
 
 def _table() -> dict[Any, Op]:
@@ -84,7 +107,7 @@ def call(st: State, function: Any, args: Sequence[Abstract]) -> Abstract:
         result = st.b.emit(op, *values)
     except TypeError:
         st.refuse(f"math.{function.__name__} does not take {len(values)} arguments")
-    if op in _OVERFLOWS:
+    if op in _OVERFLOWS or op.name == "exp2":
         scalars.check_overflow(st, result, *values)
     return Num(result, True)
 
@@ -153,12 +176,3 @@ def prod(st: State, iterable: Abstract, *, start: Abstract = ONE) -> Abstract:
     for item in sequence(st, iterable):
         total = binary(st, "*", total, item)
     return total
-
-
-@handles(math.fsum)
-def fsum(st: State, seq: Abstract) -> Abstract:
-    total: Value | None = None
-    for item in sequence(st, seq):
-        value = argument(st, item, "math.fsum")
-        total = value if total is None else st.b.emit(ew.add, total, value)
-    return Static(0.0) if total is None else Num(total, True)

@@ -22,8 +22,10 @@ from . import (
     creation,
     folding,
     math_calls,
+    math_more,
     reductions,
     shaping,
+    special_calls,
     ufunc_methods,
     ufuncs,
 )
@@ -48,7 +50,7 @@ from .state import State
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 
 #: Modules that register their handlers on being imported.
-_REGISTERED = (builtin_calls, concatenation, creation, folding, shaping)
+_REGISTERED = (builtin_calls, concatenation, creation, folding, math_more, shaping)
 _HINTS = {
     "sort": "sorting is not differentiated; sort before, or use a loop",
     "argsort": "compute the order outside and pass it as an index array",
@@ -72,6 +74,7 @@ def known(function: Any) -> bool:
         hash(function)
     except TypeError:
         return False
+    special_calls.discover()
     return (
         isinstance(function, np.ufunc)
         or function in HANDLERS
@@ -79,6 +82,7 @@ def known(function: Any) -> bool:
         or _ufunc_method(function) is not None
         or _scalar_type(function) is not None
         or _module(function) in ("numpy", "math", "builtins")
+        or special_calls.belongs(function)
     )
 
 
@@ -105,10 +109,13 @@ def call(
     dtype = _scalar_type(function)
     if dtype is not None and len(args) == 1 and not kwargs:
         return _converted(st, args[0], dtype)
-    st.refuse(f"{name} is not supported", _HINTS.get(getattr(function, "__name__", ""), ""))
+    hint = math_more.HINTS.get(function) or _HINTS.get(getattr(function, "__name__", ""), "")
+    st.refuse(f"{name} is not supported", hint)
 
 
 def name_of(function: Any) -> str:
+    if special_calls.belongs(function):
+        return f"{special_calls.MODULE}.{function.__name__}"
     short = {"numpy": "np.", "math": "math."}.get(_module(function), "")
     inner = (getattr(function, "__module__", None) or "").split(".")[1:2]
     if short and inner and inner[0] in ("linalg", "random", "fft"):
@@ -141,6 +148,14 @@ def _ufunc(
 def _ufunc_method(function: Any) -> tuple[np.ufunc, str] | None:
     owner = getattr(function, "__self__", None)
     return (owner, function.__name__) if isinstance(owner, np.ufunc) else None
+
+
+def is_scalar_type(function: Any) -> bool:
+    """Is it one of NumPy's number types, which convert?"""
+    try:
+        return _scalar_type(function) is not None
+    except TypeError:  # an abstract one, such as np.floating
+        return False
 
 
 def _scalar_type(function: Any) -> np.dtype | None:

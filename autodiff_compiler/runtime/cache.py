@@ -148,16 +148,33 @@ class Cache:
             if found and _abandoned(path, found[1], int(found[2])):
                 folders.remove_tree(path)
 
-    def _trim(self, keep: Path) -> None:
-        """Drops the entries that were not used for longest until the rest fits the limit."""
-        entries = []
+    def entries(self) -> list[tuple[float, int, Path]]:
+        """Every entry, whole or not: when it was last used, its size, its folder."""
+        found = []
         for path in self.folder.iterdir():
             if _KEY.fullmatch(path.name):
                 try:
                     size = sum(f.stat().st_size for f in os.scandir(path))
-                    entries.append((path.stat().st_mtime, size, path))
+                    found.append((path.stat().st_mtime, size, path))
                 except OSError:
                     continue
+        return found
+
+    def clear(self) -> tuple[int, int]:
+        """Removes the entries, and the work of processes that are gone: how many, and their size.
+
+        What has no name of ours stays, and so does what a process is building just now.
+        """
+        entries = self.entries()
+        for _, _, path in entries:
+            self._discard(path)
+        self._swept = False
+        self._sweep()
+        return len(entries), sum(size for _, size, _ in entries)
+
+    def _trim(self, keep: Path) -> None:
+        """Drops the entries that were not used for longest until the rest fits the limit."""
+        entries = self.entries()
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= self.limit:

@@ -175,7 +175,7 @@ def _is_users(x):
     if root == "__main__":
         return True
     return (
-        root != "numpy"
+        root not in ("numpy", "scipy")
         and root not in sys.stdlib_module_names
         and root not in sys.builtin_module_names
     )
@@ -183,4 +183,4 @@ def _is_users(x):
 
 def _is_users_module(module):
     root = module.__name__.split(".")[0]
-    return root != "numpy" and root not in sys.stdlib_module_names
+    return root not in ("numpy", "scipy") and root not in sys.stdlib_module_names

@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 
+from . import dual_special
 from .dual_core import (
     FUNCTIONS,
     UFUNCS,
@@ -16,17 +17,12 @@ from .dual_core import (
     DualArray,
     OracleError,
     apply_ufunc,
-    as_numpy,
     as_python_float,
     from_lists,
     is_structural_zero,
     level_of,
-    make,
     owned,
     primal,
-    tangent_at,
-    times,
-    value_at,
 )
 from .dual_functions import _primal_tree
 
@@ -226,24 +222,21 @@ class MathFunction:
         if name == "log" and len(args) == 2:
             log = MathFunction("log")
             return log(args[0]) / log(args[1])
-        if name in _MATH_AS_UFUNC:
-            if name == "hypot" and len(args) != 2:
-                raise OracleError("math.hypot of other than two numbers")
+        if name in _MATH_AS_UFUNC and (name != "hypot" or len(args) == 2):
             return UFUNCS[_MATH_AS_UFUNC[name]](*args, op=self._real)
         if name in _MATH_FLAT:
             return self._real(*[primal(a) for a in args], **kwargs)
-        if name == "erf":
-            return _erf(args[0])
+        found = dual_special.math_rule(name, args)
+        if found is not None:
+            return _as_python(found)
         raise OracleError(f"no dual rule for math.{name}")
 
 
-def _erf(x):
-    level = level_of(x)
-    if level == 0:
-        return math.erf(x)
-    v = as_numpy(value_at(x, level))
-    slope = np.multiply(2.0 / math.sqrt(math.pi), np.exp(np.negative(np.multiply(v, v))))
-    return make(level, _erf(value_at(x, level)), times(slope, tangent_at(x, level)))
+def _as_python(x):
+    """`math` gives Python's own floats."""
+    if isinstance(x, tuple):
+        return tuple(_as_python(e) for e in x)
+    return as_python_float(x) if isinstance(x, Dual) else x
 
 
 class MathStandIn:
@@ -253,6 +246,7 @@ class MathStandIn:
 
 def stand_in(x):
     """The stand-in for something of NumPy's, math's or Python's own; other things come back as they are."""
+    dual_special.ensure()
     if isinstance(x, np.ufunc):
         return UfuncStandIn(x)
     if isinstance(x, type):
@@ -261,15 +255,19 @@ def stand_in(x):
         return FLOATS.get(x, x)
     if x is math:
         return MathStandIn()
-    if isinstance(x, types.ModuleType) and x.__name__.split(".")[0] == "numpy":
+    if isinstance(x, types.ModuleType) and x.__name__.split(".")[0] in ("numpy", "scipy"):
         return NumpyStandIn(x)
     if isinstance(x, types.BuiltinFunctionType) and getattr(math, x.__name__, None) is x:
         return MathFunction(x.__name__)
     if getattr(x, "__module__", None) in ("operator", "_operator") or x is operator:
         return x
-    if callable(x) and (getattr(x, "__module__", None) or "").split(".")[0] == "numpy":
+    if callable(x) and _home(x) in ("numpy", "scipy"):
         return FunctionStandIn(x)
     return x
+
+
+def _home(x):
+    return (getattr(x, "__module__", None) or "").split(".")[0]
 
 
 def _import(name, *args, **kwargs):

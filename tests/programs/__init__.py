@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     mixtures,
     second_order,
     simulation,
+    special,
     views,
 )
 from .registry import PROGRAMS, Program

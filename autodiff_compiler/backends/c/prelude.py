@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .special import FOR_DOUBLES, FOR_FLOATS
+
 __all__ = [
     "ABI",
     "REQUIRED_FLAGS",
@@ -45,7 +47,7 @@ _MATH = {
     "sinh": 1, "cosh": 1, "atan": 1, "asin": 1, "acos": 1, "fabs": 1, "floor": 1, "ceil": 1,
     "rint": 1, "trunc": 1, "atan2": 2, "hypot": 2, "pow": 2, "fmod": 2, "cbrt": 1, "log2": 1,
     "log10": 1, "exp2": 1, "erf": 1, "erfc": 1, "asinh": 1, "acosh": 1, "atanh": 1, "copysign": 2,
-    "lgamma": 1, "tgamma": 1,
+    "lgamma": 1, "tgamma": 1, "remainder": 2,
 }  # fmt: skip
 _VECTOR = """
 exp log sin cos pow tan tanh sinh cosh asin acos atan atan2 expm1 log1p cbrt log2 log10 exp2 erf
@@ -209,6 +211,11 @@ static inline unsigned long long adc_trips(long long start, long long stop, long
   return step < 0 && start > stop ? (a - b - 1) / (0ULL - (unsigned long long)step) + 1 : 0;
 }
 """)
+
+for _text in FOR_DOUBLES:
+    _helper(_text)
+for _text in FOR_FLOATS:
+    _for_floats(_text)
 
 #: Helpers without side effects.
 PURE = frozenset(_HELPERS) - {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL", "ADC_POLL_TRIPS", "adc_ipow"}

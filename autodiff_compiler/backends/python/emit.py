@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from .copies import insert_copies, writes_to_arguments
 from .expressions import Expressions
 from .naming import Variables, targets_of
 from .numbers import Numbers
+from .prelude import helpers, imports
 from .program import Program
 from .statements import Statements
 
@@ -58,14 +59,17 @@ def emit_python(
     numbers = Numbers(program)
     roots = writes_to_arguments(program, sharing)
     wanted = list(param_names) if param_names is not None else [p.name for p in function.params]
-    # The function's own name is no variable's.
-    reserved = [name]
     choices = Choices(program, sharing, numbers, roots)
+    carried = helpers(choices.needed.nodes)
+    while name in carried:
+        name += "_"
+    # The function's own name is no variable's.
+    reserved = [name, *carried]
     variables = Variables(program, choices, numbers, wanted, reserved)
     if variables.apart:
         choices = Choices(program, sharing, numbers, roots, frozenset(variables.apart))
         variables = Variables(program, choices, numbers, wanted, reserved)
-    emitter = _Emitter(program, choices, numbers, variables)
+    emitter = _Emitter(program, choices, numbers, variables, carried)
     scalars = tuple(
         p.type.dtype if isinstance(p.type, Scalar) and p.type.dtype in (F64, F32) else None
         for p in function.params
@@ -83,11 +87,15 @@ def _formatted(text: str) -> str:
 
 
 class _Emitter:
-    def __init__(self, program: Program, choices: Choices, numbers: Numbers, variables: Variables):
+    def __init__(
+        self, program: Program, choices: Choices, numbers: Numbers, variables: Variables,
+        carried: Mapping[str, str],
+    ):  # fmt: skip
         self.program = program
         self.choices = choices
         self.needed = choices.needed
         self.variables = variables
+        self.carried = carried
         self._asked: set[str] = set()
         self.expressions = Expressions(program, numbers, choices, self._name)
         self.statements = Statements(program, self.expressions, choices.checks)
@@ -111,7 +119,8 @@ class _Emitter:
             body = ["pass"]
         if doc:
             body.insert(0, _docstring(doc))
-        lines = ["import numpy as np", "", "", f"def {name}({params}):", *_indented(body)]
+        head = "\n\n\n".join(["\n".join(imports(self.carried)), *self.carried.values()])
+        lines = [*head.split("\n"), "", "", f"def {name}({params}):", *_indented(body)]
         return "\n".join(lines) + "\n"
 
     def checks(self) -> tuple[tuple[Span, str], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ...ir.graph import COND, CONST, FOR, WHILE, Block, Node, Value
 from ...ir.types import Array
+from .prelude import called
 from .program import Program, spelling
 
 PYTHON, NUMPY = 1, 2
@@ -90,7 +91,7 @@ class Numbers:
 
     def _elementwise(self, node: Node) -> int:
         text = spelling(node, node.op.numpy) or ""
-        if "np." in text:
+        if "np." in text or called(text):
             return NUMPY
         if text.startswith("int("):
             return PYTHON
