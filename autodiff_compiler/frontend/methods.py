@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..ir.types import INTS
+from ..ops import elementwise as ew
 from ..ops.shape import copy as copy_op
 from . import known, shaping, ufunc_methods, ufuncs
 from .arrays import as_bool, convert, copied, dtype_of, fresh_array, is_number, operand
@@ -21,7 +22,6 @@ from .views import dims_of, read, transposed
 _REFUSED = {
     "flat": "use `.ravel()` or index with all axes",
     "tolist": "keep the array, or take its numbers one by one",
-    "sort": "sorting is not differentiated",
     "resize": "make a new array",
     "view": "use `.astype`",
     "data": "",
@@ -46,7 +46,7 @@ def attribute(st: State, x: Abstract, name: str) -> Abstract:
         return found
     if name in METHODS and name not in _REFUSED and (isinstance(x, ArrayRef) or not _is_python(x)):
         return BoundMethod(x, name)
-    if name in ("is_integer", "conjugate") or name in _REFUSED:
+    if name == "is_integer" or name in _REFUSED:
         st.refuse(f"`.{name}` is not supported", _REFUSED.get(name, ""))
     st.refuse(
         f"{'an array' if isinstance(x, ArrayRef) else 'a number'} has no supported attribute `{name}`"
@@ -73,6 +73,11 @@ def _array_attribute(st: State, x: ArrayRef, name: str) -> Abstract | None:
         return transposed(st, x, tuple(reversed(range(len(dims)))))
     if name == "itemsize":
         return Static(dtype_of(st, x).itemsize)
+    if name == "mT":
+        return shaping.matrix_transpose(st, x)
+    if name == "nbytes":
+        bytes_ = known.const(st, dtype_of(st, x).itemsize)
+        return length(st, known.calculate(st, ew.mul, known.product(st, dims), bytes_))
     return x if name == "real" else None
 
 

@@ -1,0 +1,190 @@
+"""Every function of NumPy in the table: its value is NumPy's, its gradient that of the references, on both back ends.
+
+Many calls are compiled as one function, whose gradient is the sum of theirs under different weights.
+"""
+
+import ast
+import functools
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+import autodiff_compiler as ad
+from autodiff_compiler.testing import grad_dual, grad_numeric
+from tests import numpy_table
+
+BACKENDS = ("python", "c")
+SECTIONS = (
+    "CREATION",
+    "ELEMENTWISE",
+    "REDUCTIONS",
+    "SHAPES",
+    "PASSIVE",
+    "UFUNC_METHODS",
+    "METHODS",
+)
+SAMPLES = numpy_table.samples()
+NAMES = tuple(SAMPLES)
+CALLS = [call for section in SECTIONS for call in getattr(numpy_table, section).split("\n") if call]
+REFUSED = [call for call in numpy_table.REFUSED.split("\n") if call]
+PER_GROUP = 45
+GROUPS = range(-(-len(CALLS) // PER_GROUP))
+
+
+def group_of(k):
+    return list(enumerate(CALLS))[k * PER_GROUP : (k + 1) * PER_GROUP]
+
+
+def variables(call):
+    """The samples that a call names."""
+    found = [n.id for n in ast.walk(ast.parse(call)) if isinstance(n, ast.Name)]
+    return [name for name in NAMES if name in found]
+
+
+@functools.cache
+def numpys(precision="f8"):
+    """What NumPy makes of each call."""
+    given = samples(precision)
+    with np.errstate(all="ignore"):
+        return [eval(call, {"np": np}, given) for call in CALLS]
+
+
+def samples(precision="f8"):
+    def cast(x):
+        if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f":
+            return x.astype(precision)[()]
+        return x
+
+    return {name: cast(x) for name, x in SAMPLES.items()}
+
+
+def differentiable(number):
+    value, names = numpys()[number], variables(CALLS[number])
+    floats = any(np.asarray(SAMPLES[n]).dtype.kind == "f" for n in names)
+    return floats and np.asarray(value).dtype == np.float64 and np.size(value) > 0
+
+
+def writable(number):
+    """Is it a new array, which may be written into?"""
+    value = numpys()[number]
+    return (
+        isinstance(value, np.ndarray) and value.ndim > 0 and value.dtype == np.float64
+        and value.flags.writeable
+        and not any(np.shares_memory(value, x) for x in SAMPLES.values() if np.ndim(x))
+    )  # fmt: skip
+
+
+def module_text():
+    parameters = ", ".join(NAMES)
+    lines = ["import numpy as np", ""]
+    for k in GROUPS:
+        lines += [f"def values_{k}({parameters}):", "    return ("]
+        lines += [f"        {call}," for _, call in group_of(k)]
+        lines += ["    )", "", f"def loss_{k}({parameters}):", "    total = 0.0"]
+        for number, call in group_of(k):
+            if differentiable(number):
+                lines += [
+                    f"    y = np.ravel({call})",
+                    f"    total += np.sum(np.cos(np.arange(y.size) + {number % 7}.0) * y)",
+                ]
+        lines += ["    return total", "", f"def written_{k}({parameters}):"]
+        names = []
+        for number, call in group_of(k):
+            if writable(number):
+                lines += [f"    y{number} = {call}", f"    y{number} += 1.0"]
+                names.append(f"y{number}")
+        lines += [f"    return ({', '.join([*names, 'f'])},)", ""]
+    for k, call in enumerate(REFUSED):
+        lines += [f"def refused_{k}({parameters}):", f"    return {call}", ""]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "numpy_table_calls.py"
+    path.write_text(module_text())
+    spec = importlib.util.spec_from_file_location("numpy_table_calls", path)
+    made = importlib.util.module_from_spec(spec)
+    sys.modules["numpy_table_calls"] = made
+    spec.loader.exec_module(made)
+    yield made
+    del sys.modules["numpy_table_calls"]
+
+
+def assert_same(call, ours, theirs, rtol):
+    assert np.asarray(ours).dtype == np.asarray(theirs).dtype, call
+    assert np.shape(ours) == np.shape(theirs), call
+    assert type(ours) is type(theirs), call
+    np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol, err_msg=call)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("k", GROUPS)
+def test_values(module, k, backend):
+    ours = ad.compile(getattr(module, f"values_{k}"), backend=backend)(**samples())
+    for (number, call), value in zip(group_of(k), ours, strict=True):
+        assert_same(call, value, numpys()[number], 1e-12)
+
+
+@pytest.mark.parametrize("k", GROUPS)
+def test_values_of_single_precision(module, k):
+    ours = ad.compile(getattr(module, f"values_{k}"), backend="python")(**samples("f4"))
+    for (number, call), value in zip(group_of(k), ours, strict=True):
+        assert_same(call, value, numpys("f4")[number], 2e-5)
+
+
+def float_numbers():
+    return tuple(j for j, x in enumerate(SAMPLES.values()) if np.asarray(x).dtype.kind == "f")
+
+
+@functools.cache
+def reference(k, loss):
+    with np.errstate(all="ignore"):
+        return grad_dual(loss, tuple(samples().values()), float_numbers())
+
+
+@pytest.mark.parametrize("k", GROUPS)
+def test_the_references_agree(module, k):
+    loss = getattr(module, f"loss_{k}")
+    if not any(differentiable(number) for number, _ in group_of(k)):
+        return
+    with np.errstate(all="ignore"):
+        slopes, errors = grad_numeric(loss, tuple(samples().values()), float_numbers())
+    for dual, slope, error in zip(reference(k, loss), slopes, errors, strict=True):
+        scale = np.max(np.abs(dual), initial=1.0)
+        assert np.all(np.asarray(error) <= 1e-6 * scale)
+        assert np.all(np.abs(dual - slope) <= 20 * np.asarray(error) + 1e-8 * scale)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("k", GROUPS)
+def test_gradients(module, k, backend):
+    loss = getattr(module, f"loss_{k}")
+    if not any(differentiable(number) for number, _ in group_of(k)):
+        return
+    ours = ad.grad(loss, argnums=float_numbers(), backend=backend)(**samples())
+    for name, mine, theirs in zip(float_names(), ours, reference(k, loss), strict=True):
+        scale = np.max(np.abs(theirs), initial=1.0)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-11 * scale, err_msg=name)
+
+
+def float_names():
+    return [NAMES[j] for j in float_numbers()]
+
+
+@pytest.mark.parametrize("k", GROUPS)
+def test_new_arrays_may_be_written(module, k):
+    """What NumPy makes anew belongs to the program: no lock is on it."""
+    written = getattr(module, f"written_{k}")
+    ours, theirs = ad.compile(written, backend="python")(**samples()), written(**samples())
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-12, atol=1e-12)
+
+
+def test_refusals(module):
+    for k, call in enumerate(REFUSED):
+        with pytest.raises(ad.UnsupportedError):
+            ad.compile(getattr(module, f"refused_{k}"), backend="python")(**samples())
+            pytest.fail(f"{call} was accepted")
