@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import autodiff_compiler as ad
-from autodiff_compiler.testing import grad_dual, grad_numeric
+from autodiff_compiler.testing import grad_numeric, jvp_dual
 from tests import numpy_table
 
 BACKENDS = ("python", "c")
@@ -29,7 +29,7 @@ SAMPLES = numpy_table.samples()
 NAMES = tuple(SAMPLES)
 CALLS = [call for section in SECTIONS for call in getattr(numpy_table, section).split("\n") if call]
 REFUSED = [call for call in numpy_table.REFUSED.split("\n") if call]
-PER_GROUP = 45
+PER_GROUP = 15
 GROUPS = range(-(-len(CALLS) // PER_GROUP))
 
 
@@ -52,6 +52,9 @@ def numpys(precision="f8"):
 
 
 def samples(precision="f8"):
+    if precision == "f8":
+        return SAMPLES
+
     def cast(x):
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f":
             return x.astype(precision)[()]
@@ -63,14 +66,15 @@ def samples(precision="f8"):
 def differentiable(number):
     value, names = numpys()[number], variables(CALLS[number])
     floats = any(np.asarray(SAMPLES[n]).dtype.kind == "f" for n in names)
-    return floats and np.asarray(value).dtype == np.float64 and np.size(value) > 0
+    value = np.asarray(value)
+    return floats and value.dtype == np.float64 and value.size > 0 and np.max(value) < 1e6
 
 
 def writable(number):
     """Is it a new array, which may be written into?"""
     value = numpys()[number]
     return (
-        isinstance(value, np.ndarray) and value.ndim > 0 and value.dtype == np.float64
+        isinstance(value, np.ndarray) and CALLS[number] not in LOCKED and value.ndim > 0 and value.dtype == np.float64
         and value.flags.writeable
         and not any(np.shares_memory(value, x) for x in SAMPLES.values() if np.ndim(x))
     )  # fmt: skip
@@ -80,22 +84,21 @@ def module_text():
     parameters = ", ".join(NAMES)
     lines = ["import numpy as np", ""]
     for k in GROUPS:
-        lines += [f"def values_{k}({parameters}):", "    return ("]
-        lines += [f"        {call}," for _, call in group_of(k)]
-        lines += ["    )", "", f"def loss_{k}({parameters}):", "    total = 0.0"]
+        lines += [f"def group_{k}({parameters}):", "    total = 0.0"]
         for number, call in group_of(k):
+            lines.append(f"    y{number} = {call}")
             if differentiable(number):
                 lines += [
-                    f"    y = np.ravel({call})",
+                    f"    y = np.ravel(y{number})",
                     f"    total += np.sum(np.cos(np.arange(y.size) + {number % 7}.0) * y)",
                 ]
-        lines += ["    return total", "", f"def written_{k}({parameters}):"]
-        names = []
-        for number, call in group_of(k):
-            if writable(number):
-                lines += [f"    y{number} = {call}", f"    y{number} += 1.0"]
-                names.append(f"y{number}")
-        lines += [f"    return ({', '.join([*names, 'f'])},)", ""]
+        lines += [f"    return total, ({''.join(f'y{number}, ' for number, _ in group_of(k))})", ""]
+        lines += [f"def loss_{k}({parameters}):", f"    return group_{k}({parameters})[0]", ""]
+        lines += [f"def values_{k}({parameters}):", f"    return group_{k}({parameters})[1]", ""]
+        new = [(n, call) for n, call in group_of(k) if writable(n)]
+        lines += [f"def written_{k}({parameters}):"]
+        lines += [f"    y{n} = {call}\n    y{n} += 1.0" for n, call in new]
+        lines += [f"    return ({''.join(f'y{n}, ' for n, _ in new)}f,)", ""]
     for k, call in enumerate(REFUSED):
         lines += [f"def refused_{k}({parameters}):", f"    return {call}", ""]
     return "\n".join(lines)
@@ -120,12 +123,55 @@ def assert_same(call, ours, theirs, rtol):
     np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol, err_msg=call)
 
 
+def float_numbers():
+    return tuple(j for j, x in enumerate(SAMPLES.values()) if np.asarray(x).dtype.kind == "f")
+
+
+def direction(seed):
+    rng = np.random.default_rng(seed)
+    floats = float_numbers()
+    return [
+        rng.normal(size=np.shape(x))[()] if j in floats else None
+        for j, x in enumerate(SAMPLES.values())
+    ]
+
+
+@functools.cache
+def slope(loss, seed):
+    """The derivative along a direction, by dual numbers."""
+    with np.errstate(all="ignore"):
+        return jvp_dual(loss, tuple(SAMPLES.values()), direction(seed))[1]
+
+
+@pytest.mark.parametrize("k", GROUPS)
+def test_the_references_agree(module, k):
+    loss = getattr(module, f"loss_{k}")
+
+    def along(h):
+        moved = [x if d is None else x + h * d for x, d in zip(SAMPLES.values(), direction(0))]
+        return loss(*moved)
+
+    with np.errstate(all="ignore"):
+        numeric, error = grad_numeric(along, (0.0,))
+    scale = max(abs(slope(loss, 0)), 1.0)
+    assert error <= 1e-6 * scale
+    assert abs(slope(loss, 0) - numeric) <= 20 * error + 1e-9 * scale
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("k", GROUPS)
-def test_values(module, k, backend):
-    ours = ad.compile(getattr(module, f"values_{k}"), backend=backend)(**samples())
-    for (number, call), value in zip(group_of(k), ours, strict=True):
+def test_values_and_gradients(module, k, backend):
+    group, loss = getattr(module, f"group_{k}"), getattr(module, f"loss_{k}")
+    with_gradient = ad.value_and_grad(group, float_numbers(), has_aux=True, backend=backend)
+    (_, values), gradient = with_gradient(*SAMPLES.values())
+    for (number, call), value in zip(group_of(k), values, strict=True):
         assert_same(call, value, numpys()[number], 1e-12)
+    for seed in range(3):
+        parts = [
+            np.sum(g * direction(seed)[j]) for j, g in zip(float_numbers(), gradient, strict=True)
+        ]
+        expected = slope(loss, seed)
+        assert abs(sum(parts) - expected) <= 1e-9 * max(map(abs, parts)), (seed, parts, expected)
 
 
 @pytest.mark.parametrize("k", GROUPS)
@@ -135,43 +181,8 @@ def test_values_of_single_precision(module, k):
         assert_same(call, value, numpys("f4")[number], 2e-5)
 
 
-def float_numbers():
-    return tuple(j for j, x in enumerate(SAMPLES.values()) if np.asarray(x).dtype.kind == "f")
-
-
-@functools.cache
-def reference(k, loss):
-    with np.errstate(all="ignore"):
-        return grad_dual(loss, tuple(samples().values()), float_numbers())
-
-
-@pytest.mark.parametrize("k", GROUPS)
-def test_the_references_agree(module, k):
-    loss = getattr(module, f"loss_{k}")
-    if not any(differentiable(number) for number, _ in group_of(k)):
-        return
-    with np.errstate(all="ignore"):
-        slopes, errors = grad_numeric(loss, tuple(samples().values()), float_numbers())
-    for dual, slope, error in zip(reference(k, loss), slopes, errors, strict=True):
-        scale = np.max(np.abs(dual), initial=1.0)
-        assert np.all(np.asarray(error) <= 1e-6 * scale)
-        assert np.all(np.abs(dual - slope) <= 20 * np.asarray(error) + 1e-8 * scale)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("k", GROUPS)
-def test_gradients(module, k, backend):
-    loss = getattr(module, f"loss_{k}")
-    if not any(differentiable(number) for number, _ in group_of(k)):
-        return
-    ours = ad.grad(loss, argnums=float_numbers(), backend=backend)(**samples())
-    for name, mine, theirs in zip(float_names(), ours, reference(k, loss), strict=True):
-        scale = np.max(np.abs(theirs), initial=1.0)
-        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-11 * scale, err_msg=name)
-
-
-def float_names():
-    return [NAMES[j] for j in float_numbers()]
+#: New arrays in NumPy which are views here, as far as anybody can tell: writing to them is refused.
+LOCKED = ("m.T.ravel()", "np.broadcast_arrays(e, m)[0]", "np.broadcast_arrays(m, e, s)[2]")
 
 
 @pytest.mark.parametrize("k", GROUPS)

@@ -113,8 +113,8 @@ def array_equal(a1: Any, a2: Any) -> Any:
 def linspace_between(start: Any, stop: Any, num: Any, endpoint: Any) -> Any:
     """np.linspace where an end is an array."""
     a, b = np.broadcast_arrays(np.asarray(start) * 1.0, np.asarray(stop) * 1.0)
-    parts = np.maximum(num - 1, 1) if endpoint else num
-    steps = np.reshape(np.arange(num), (-1,) + (1,) * a.ndim)
+    parts = max(num - 1, 1) if endpoint else num
+    steps = np.reshape(np.arange(num).astype(a.dtype), (-1,) + (1,) * a.ndim)
     out = steps * ((b - a) / parts) + a
     if endpoint and num > 1:
         out[-1] = b

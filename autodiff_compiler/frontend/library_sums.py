@@ -185,16 +185,18 @@ def quantile(
 ) -> Any:
     if method != "linear":
         raise NotImplementedError("a method other than linear")
-    part = np.asarray(q)
+    lanes = _lanes(a, axis)
+    # A number of Python's takes the precision of the samples.
+    part = np.asarray(q, dtype=np.result_type(lanes, q) if lanes.dtype.kind == "f" else np.float64)
     if not np.all((part >= 0) & (part <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    lanes = _lanes(a, axis)
     ordered = np.sort(lanes, 0)
     n = ordered.shape[0]
     places = part * (n - 1)
-    before = np.floor(places).astype(np.int64)
+    floor = np.floor(places)
+    before = floor.astype(np.int64)
     after = np.minimum(before + 1, n - 1)
-    rest = np.reshape(places - before, part.shape + (1,) * (lanes.ndim - 1))
+    rest = np.reshape(places - floor, part.shape + (1,) * (lanes.ndim - 1))
     low, high = ordered[before], ordered[after]
     # From the nearer end, as NumPy rounds.
     width = high - low
@@ -215,7 +217,9 @@ def quantile(
 def percentile(
     a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False
 ) -> Any:
-    return quantile(a, np.true_divide(q, 100), axis, method, keepdims)
+    x = np.asarray(a)
+    hundred = x.dtype.type(100) if x.dtype.kind == "f" else 100
+    return quantile(x, np.true_divide(q, hundred), axis, method, keepdims)
 
 
 # --- sums over something ------------------------------------------------------------------------------
@@ -268,9 +272,10 @@ def cov(m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any 
         x = np.concatenate((x, other))
     if ddof is None:
         ddof = 0 if bias else 1
+    x = x.astype(np.float64)
     x = x - np.mean(x, 1, keepdims=True)
     count = np.maximum(x.shape[1] - ddof, 0)
-    result = (x @ x.T) / np.asarray(count).astype(x.dtype)
+    result = (x @ x.T) / count
     if y is None and np.ndim(m) < 2:
         return np.reshape(result, ())
     return result

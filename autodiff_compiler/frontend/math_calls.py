@@ -10,6 +10,7 @@ from ..ir.graph import Value
 from ..ir.op import TABLE, Op
 from ..ir.types import F64, I64, Scalar
 from ..ops import elementwise as ew
+from ..ops import functions as fn
 from . import known, scalars
 from .arrays import convert, is_operand, operand
 from .frames import PythonRaises
@@ -50,12 +51,25 @@ def _within_one(st: State, x: Value) -> None:
     _unless(ew.lt, -1.0)(st, x)
 
 
+def _inside_one(st: State, x: Value) -> None:
+    _unless(ew.ge, 1.0)(st, x)
+    _unless(ew.le, -1.0)(st, x)
+
+
+def _divides(st: State, x: Value, y: Value) -> None:
+    """math.fmod takes no 0 as its second argument, and no infinity as its first; a nan passes."""
+    both = st.b.emit(ew.or_, st.b.emit(ew.isinf, x), st.b.emit(ew.eq, y, known.const(st, 0.0, F64)))
+    number = st.b.emit(ew.not_, st.b.emit(ew.or_, *(st.b.emit(ew.isnan, v) for v in (x, y))))
+    scalars.check_unless(st, st.b.emit(ew.and_, both, number), scalars.DOMAIN)
+
+
 _DOMAIN: dict[Op, Callable[[State, Value], None]] = {
     ew.sqrt: _unless(ew.lt, 0.0), ew.log: _unless(ew.le, 0.0), ew.log2: _unless(ew.le, 0.0),
     ew.log10: _unless(ew.le, 0.0), ew.log1p: _unless(ew.le, -1.0), ew.sin: _not_infinite,
     ew.cos: _not_infinite, ew.tan: _not_infinite, ew.arcsin: _within_one, ew.arccos: _within_one,
+    fn.arccosh: _unless(ew.lt, 1.0), fn.arctanh: _inside_one,
 }  # fmt: skip
-_OVERFLOWS = (ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot)
+_OVERFLOWS = (ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot, fn.exp2)
 
 
 def _table() -> dict[Any, Op]:
@@ -78,6 +92,8 @@ def call(st: State, function: Any, args: Sequence[Abstract]) -> Abstract:
     values = [argument(st, x, f"math.{function.__name__}") for x in args]
     if op is ew.pow_:
         return scalars.binary(st, "**", Num(values[0], True), Num(values[1], True))
+    if op is fn.fmod and len(values) == 2:
+        _divides(st, *values)
     if op in _DOMAIN:
         _DOMAIN[op](st, values[0])
     try:

@@ -13,6 +13,7 @@ from .dual_core import (
     UFUNCS,
     Dual,
     OracleError,
+    Passive,
     as_numpy,
     choose,
     from_lists,
@@ -568,6 +569,8 @@ def _compress(self, condition, axis=None):
 
 
 Dual.compress = _compress
+Passive.choose = lambda self, choices: FUNCTIONS["choose"](self, choices)
 Dual.conj = lambda self: +self
 Dual.real = property(lambda self: self)
+Dual.itemsize = property(lambda self: primal(self).itemsize)
 Dual.mT = property(lambda self: FUNCTIONS["swapaxes"](self, -1, -2))
