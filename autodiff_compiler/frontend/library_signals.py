@@ -138,7 +138,8 @@ def unwrap(p: Any, discont: Any = None, axis: Any = -1, period: Any = 6.28318530
 def polyval(p: Any, x: Any) -> Any:
     coefficients = np.asarray(p)
     x = np.asarray(x)
-    out = np.zeros(x.shape, dtype=np.result_type(coefficients, x))
+    dtype = np.result_type(coefficients, x)
+    out = np.zeros(x.shape, dtype=dtype) if x.ndim else dtype.type(0)
     for k in range(coefficients.shape[0]):
         out = out * x + coefficients[k]
     return out

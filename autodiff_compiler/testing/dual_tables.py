@@ -88,7 +88,7 @@ for _name, _data in {
     "pad": (0, "constant_values", "end_values"), "block": (0,), "broadcast_arrays": (0, 1, 2, 3),
     "meshgrid": (0, 1, 2), "hsplit": (0,), "vsplit": (0,), "dsplit": (0,), "array_split": (0,),
     "choose": (1,), "select": (1, 2, "default"), "tile": (0,), "repeat": (0,), "delete": (0,),
-    "atleast_3d": (0,), "put_along_axis": (0, 2),
+    "atleast_3d": (0,),
 }.items():  # fmt: skip
     _moving(_name, _data)
 
@@ -536,6 +536,15 @@ def place(arr, mask, vals):
     vals = from_lists(vals)
     mask = np.asarray(primal(mask))
     arr[mask] = FUNCTIONS["ravel"](vals)[np.arange(mask.sum()) % np.size(primal(vals))]
+
+
+@rule()
+def put_along_axis(arr, indices, values, axis):
+    places = np.asarray(primal(indices))
+    grid = [np.arange(n).reshape((-1,) + (1,) * (places.ndim - 1 - k))
+            for k, n in enumerate(shape_of(arr))]  # fmt: skip
+    grid[axis] = places
+    arr[tuple(grid)] = from_lists(values)
 
 
 @rule()
