@@ -195,7 +195,7 @@ def nan_to_num(
     x: Any, copy: Any = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     if not copy:
-        raise NotImplementedError("copy=False")
+        raise NotImplementedError("np.nan_to_num with copy=False")
     x = np.asarray(x)
     if x.dtype.kind != "f":
         return x.copy()

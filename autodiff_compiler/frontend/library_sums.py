@@ -184,7 +184,7 @@ def quantile(
     a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False
 ) -> Any:
     if method != "linear":
-        raise NotImplementedError("a method other than linear")
+        raise NotImplementedError("a method of np.quantile other than 'linear'")
     lanes = _lanes(a, axis)
     # A number of Python's takes the precision of the samples.
     part = np.asarray(q, dtype=np.result_type(lanes, q) if lanes.dtype.kind == "f" else np.float64)

@@ -45,6 +45,7 @@ from .arrays import (
     wrap,
 )
 from .frames import PythonRaises
+from .hints import hint_for
 from .indexing import getitem, setitem
 from .keys import SliceVal
 from .promotion import assign
@@ -58,21 +59,6 @@ _REGISTERED = (
     asking, builtin_calls, concatenation, creation, folding, ordering, picking, pieces, shaping,
     written,
 )  # fmt: skip
-_HINTS = {
-    "sort": "sorting is not differentiated; sort before, or use a loop",
-    "argsort": "compute the order outside and pass it as an index array",
-    "einsum": "write it with `@`, np.outer and sums",
-    "tensordot": "write it with `@`",
-    "meshgrid": "use broadcasting: `x[:, None]` and `y[None, :]`",
-    "vectorize": "write the loop",
-    "tile": "use broadcasting or np.concatenate",
-    "repeat": "use broadcasting or an index array",
-    "fmax": "use np.maximum",
-    "fmin": "use np.minimum",
-    "interp": "write it with np.where",
-    "median": "sorting is not differentiated",
-    "nonzero": "use a mask",
-}
 
 
 def known(function: Any) -> bool:
@@ -114,7 +100,7 @@ def call(
     dtype = _scalar_type(function)
     if dtype is not None and len(args) == 1 and not kwargs:
         return _converted(st, args[0], dtype)
-    st.refuse(f"{name} is not supported", _HINTS.get(getattr(function, "__name__", ""), ""))
+    st.refuse(f"{name} is not supported", hint_for(name))
 
 
 def name_of(function: Any) -> str:
@@ -129,7 +115,7 @@ def _ufunc(
     st: State, ufunc: np.ufunc, name: str, args: Sequence[Abstract], kwargs: dict[str, Abstract]
 ) -> Abstract:
     if not ufuncs.supported(ufunc):
-        st.refuse(f"{name} is not supported", _HINTS.get(ufunc.__name__, ""))
+        st.refuse(f"{name} is not supported", hint_for(name))
     out = kwargs.pop("out", None)
     dtype = kwargs.pop("dtype", None)
     if given(kwargs.get("where")) or set(kwargs) - {"where"}:

@@ -22,6 +22,7 @@ from .arrays import (
     wrap,
 )
 from .frames import PythonRaises
+from .hints import hint_for
 from .indexing import getitem, place, put
 from .keys import SliceVal
 from .promotion import binary
@@ -47,7 +48,7 @@ def call(
     """`np.ufunc.method(...)`."""
     name = f"np.{ufunc.__name__}.{method}"
     if method not in _METHODS:
-        st.refuse(f"{name} is not supported")
+        st.refuse(f"{name} is not supported", hint_for(name))
     return invoke(st, _METHODS[method], name, (Static(ufunc), *args), kwargs)
 
 
