@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from .reshaping import flat_value, reshaped
 from .state import State
 from .values import Abstract, ArrayRef, Static, TupleVal
 from .views import fit
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 FIRST = Static(0)
 MISMATCH = "all the input array dimensions except for the concatenation axis must match exactly"
@@ -179,7 +183,7 @@ def _slab(st: State, value: Value, axis: int, start: Value, length: Value) -> Va
 
 @handles(np.diff)
 def diff(
-    st: State, a: Abstract, n: Abstract | None = None, axis: Abstract | None = None,
+    st: Tracer, a: Abstract, n: Abstract | None = None, axis: Abstract | None = None,
     prepend: Abstract | None = None, append: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     if given(prepend) or given(append):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,6 +34,9 @@ from .state import State
 from .ufuncs import common_dtype, emit
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 from .views import dims_of, path_of, store_path, type_of, with_new_axes
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 
 def shape_of(st: State, shape: Abstract) -> list[KnownDim]:
@@ -253,7 +257,7 @@ def _int_progression(st: State, first: Value, by: Value, length: KnownDim, dtype
 
 @handles(np.linspace)
 def linspace(
-    st: State, start: Abstract, stop: Abstract, num: Abstract | None = None,
+    st: Tracer, start: Abstract, stop: Abstract, num: Abstract | None = None,
     endpoint: Abstract | None = None, retstep: Abstract | None = None,
     dtype: Abstract | None = None,
 ) -> Abstract:  # fmt: skip

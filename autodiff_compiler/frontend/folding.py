@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from . import known, library, ufuncs
 from .arrays import Operand, as_array, convert, fresh_array, named_dtype, operand
 from .registry import dtype_argument, given, handles, one_axis
 from .reshaping import flat_value, reshaped
-from .state import State
 from .values import Abstract, Num, Static
 from .views import read, transposed
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 _ACCUMULATE = {
     np.add: library.accumulate_add, np.multiply: library.accumulate_multiply,
@@ -24,7 +27,7 @@ _ACCUMULATE = {
 }  # fmt: skip
 
 
-def rows_of(st: State, value: Value, over: Sequence[int]) -> Value:
+def rows_of(st: Tracer, value: Value, over: Sequence[int]) -> Value:
     """The axes `over` as one first axis, in an array of its own."""
     dims = st.b.dims[value]
     kept = [k for k in range(value.type.rank) if k not in over]
@@ -36,7 +39,7 @@ def rows_of(st: State, value: Value, over: Sequence[int]) -> Value:
     return st.b.emit(copy, rows) if rows is value else rows
 
 
-def product(st: State, value: Value, over: Sequence[int]) -> Value:
+def product(st: Tracer, value: Value, over: Sequence[int]) -> Value:
     """The product over axes, by a loop: its derivative is right where factors are zero, too."""
     dims = st.b.dims[value]
     inner = [dims[k] for k in range(value.type.rank) if k not in over]
@@ -50,7 +53,7 @@ def product(st: State, value: Value, over: Sequence[int]) -> Value:
     return read(st, st.inline_source(library.multiply_rows, (ones, fresh_array(st, rows))))
 
 
-def own_rows(st: State, ufunc: np.ufunc, a: Abstract, dtype: Abstract | None) -> Value:
+def own_rows(st: Tracer, ufunc: np.ufunc, a: Abstract, dtype: Abstract | None) -> Value:
     """The operand of a reduction or accumulation by a ufunc that keeps its dtype."""
     x = operand(st, a)
     named_dtype(st, x.dtype)
@@ -66,7 +69,7 @@ def own_rows(st: State, ufunc: np.ufunc, a: Abstract, dtype: Abstract | None) ->
 
 
 def accumulate(
-    st: State, ufunc: np.ufunc, a: Abstract, axis: Abstract | None, dtype: Abstract | None
+    st: Tracer, ufunc: np.ufunc, a: Abstract, axis: Abstract | None, dtype: Abstract | None
 ) -> Abstract:
     """`ufunc.accumulate(a, axis)`; of no axis, along the flattened array."""
     if ufunc not in _ACCUMULATE:
@@ -85,7 +88,7 @@ def accumulate(
     return out
 
 
-def _accumulate_any(st: State, ufunc: np.ufunc, value: Value, axis: Abstract | None) -> Abstract:
+def _accumulate_any(st: Tracer, ufunc: np.ufunc, value: Value, axis: Abstract | None) -> Abstract:
     along = one_axis(st, axis, value.type.rank) if given(axis) else 0
     out = fresh_array(st, st.b.emit(copy, value))
     order = (along, *(k for k in range(value.type.rank) if k != along))
@@ -96,7 +99,7 @@ def _accumulate_any(st: State, ufunc: np.ufunc, value: Value, axis: Abstract | N
 
 @handles(np.cumsum, methods=["cumsum"])
 def cumsum(
-    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
     out: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     return accumulate(st, np.add, a, axis, dtype)
@@ -104,7 +107,7 @@ def cumsum(
 
 @handles(np.cumprod, methods=["cumprod"])
 def cumprod(
-    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
     out: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     return accumulate(st, np.multiply, a, axis, dtype)

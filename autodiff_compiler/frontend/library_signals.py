@@ -148,7 +148,7 @@ def polyval(p: Any, x: Any) -> Any:
 def digitize(x: Any, bins: Any, right: Any = False) -> Any:
     edges = np.asarray(bins)
     values = np.asarray(x)
-    side = "left" if right else "right"
+    side: Any = "left" if right else "right"
     if np.all(edges[1:] >= edges[:-1]):
         return np.searchsorted(edges, values, side)
     if np.all(edges[1:] <= edges[:-1]):
@@ -166,9 +166,9 @@ def bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
         raise ValueError("'x' argument must have no negative elements")
     n = int(np.max(np.append(places, minlength - 1))) + 1
     if weights is None:
-        out = np.zeros(n, dtype=np.int64)
-        np.add.at(out, places, 1)
-        return out
+        counts = np.zeros(n, dtype=np.int64)
+        np.add.at(counts, places, 1)
+        return counts
     shares = np.asarray(weights, dtype=np.float64)
     if shares.shape != places.shape:
         raise ValueError("The weights and list don't have the same length.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,16 +15,18 @@ from .frames import PythonRaises
 from .indexing import getitem, setitem
 from .ordering import along_axis
 from .registry import axes, given, handles, integer, one_axis, sequence
-from .state import State
 from .values import Abstract, ArrayRef, FunctionVal, ListRef, Num, PartialVal, Static, TupleVal
 from .views import type_of
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 ZERO, ONE, NONE, CONSTANT = Static(0), Static(1), Static(None), Static("constant")
 _FROM_INSIDE = ("edge", "reflect", "symmetric", "wrap")
 Pair = tuple[Abstract, Abstract]
 
 
-def _pairs(st: State, x: Abstract, rank: int, what: str) -> list[Pair]:
+def _pairs(st: Tracer, x: Abstract, rank: int, what: str) -> list[Pair]:
     """`(before, after)` for each axis, from what np.pad takes: a number, a pair, or pairs."""
     if isinstance(x, ArrayRef):
         st.refuse(f"{what} as an array is not supported", "write it as a tuple")
@@ -43,7 +46,7 @@ def _pairs(st: State, x: Abstract, rank: int, what: str) -> list[Pair]:
 
 @handles(np.pad)
 def pad(
-    st: State, array: Abstract, pad_width: Abstract, mode: Abstract = CONSTANT, *,
+    st: Tracer, array: Abstract, pad_width: Abstract, mode: Abstract = CONSTANT, *,
     constant_values: Abstract = ZERO,
 ) -> Abstract:  # fmt: skip
     ref: Abstract = fresh_array(st, st.b.emit(shaping.copy, as_array(st, array)))
@@ -67,7 +70,7 @@ def pad(
 
 @handles(np.piecewise)
 def piecewise(
-    st: State, x: Abstract, condlist: Abstract, funclist: Abstract, *args: Abstract
+    st: Tracer, x: Abstract, condlist: Abstract, funclist: Abstract, *args: Abstract
 ) -> Abstract:
     ref = shaping.as_ref(st, x)
     if not type_of(st, ref).rank:
@@ -97,7 +100,7 @@ def _is_callable(x: Abstract) -> bool:
     return isinstance(x, (FunctionVal, PartialVal)) or isinstance(x, Static) and callable(x.value)
 
 
-def _none_of(st: State, masks: Sequence[ArrayRef]) -> ArrayRef:
+def _none_of(st: Tracer, masks: Sequence[ArrayRef]) -> ArrayRef:
     found = operand(st, masks[0]).value
     for mask in masks[1:]:
         found = ufuncs.emit(st, ew.or_, [found, operand(st, mask).value])
@@ -106,7 +109,7 @@ def _none_of(st: State, masks: Sequence[ArrayRef]) -> ArrayRef:
 
 @handles(np.gradient)
 def gradient(
-    st: State, f: Abstract, *varargs: Abstract, axis: Abstract | None = None,
+    st: Tracer, f: Abstract, *varargs: Abstract, axis: Abstract | None = None,
     edge_order: Abstract = ONE,
 ) -> Abstract:  # fmt: skip
     value = as_array(st, f)
@@ -132,17 +135,17 @@ def gradient(
     return found[0] if len(found) == 1 else TupleVal(tuple(found))
 
 
-def _in_order(st: State, axis: Abstract, rank: int) -> tuple[int, ...]:
+def _in_order(st: Tracer, axis: Abstract, rank: int) -> tuple[int, ...]:
     return tuple(one_axis(st, k, rank) for k in sequence(st, axis))
 
 
-def _spacing(st: State, h: Abstract) -> Abstract:
+def _spacing(st: Tracer, h: Abstract) -> Abstract:
     return h if isinstance(h, (Static, Num)) else shaping.as_ref(st, h)
 
 
 @handles(np.put_along_axis)
 def put_along_axis(
-    st: State, arr: Abstract, indices: Abstract, values: Abstract, axis: Abstract
+    st: Tracer, arr: Abstract, indices: Abstract, values: Abstract, axis: Abstract
 ) -> Abstract:
     if not isinstance(arr, ArrayRef) or not given(axis):
         st.refuse("np.put_along_axis takes an array and an axis")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from .reshaping import flat_value
 from .state import State
 from .ufuncs import emit
 from .values import Abstract, Static
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 
 def _value(st: State, a: Abstract, dtype: Abstract | None = None) -> Value:
@@ -60,7 +64,7 @@ def _own(st: State, result: Value, source: Value) -> Abstract:
 
 def masked(st: State, a: Abstract, where: Abstract | None, neutral: Abstract) -> Abstract:
     """`where=`: what is left out of a reduction is made its neutral element."""
-    if not given(where) or where == Static(True):
+    if where is None or not given(where) or where == Static(True):
         return a
     mask, own = (st.b.dims.get(operand(st, x).value, ()) for x in (where, a))
     stretched = any(d != 1 and n == 1 for d, n in zip(reversed(mask), reversed(own)))
@@ -71,7 +75,9 @@ def masked(st: State, a: Abstract, where: Abstract | None, neutral: Abstract) ->
 
 def _begun(st: State, ufunc: np.ufunc, result: Abstract, initial: Abstract | None) -> Abstract:
     """`initial=`: one more entry, before all others."""
-    return ufuncs.apply(st, ufunc, [result, initial]) if given(initial) else result
+    if initial is None or not given(initial):
+        return result
+    return ufuncs.apply(st, ufunc, [result, initial])
 
 
 @handles(np.sum, methods=["sum"])
@@ -81,8 +87,8 @@ def sum_(
     where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     if given(initial) or given(where):
-        total = sum_(st, masked(st, a, where, Static(0)), axis, dtype, out, keepdims)
-        return _begun(st, np.add, total, initial)
+        begun = sum_(st, masked(st, a, where, Static(0)), axis, dtype, out, keepdims)
+        return _begun(st, np.add, begun, initial)
     x = operand(st, a)
     if x.dtype not in DTYPE_NAME and not given(dtype):
         over = axes(st, axis, x.value.type.rank)
@@ -97,7 +103,7 @@ def sum_(
 
 @handles(np.prod, methods=["prod"])
 def prod(
-    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
     out: Abstract | None = None, keepdims: Abstract | None = None, initial: Abstract | None = None,
     where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
@@ -150,7 +156,7 @@ def mean(
     out: Abstract | None = None, keepdims: Abstract | None = None, *,
     where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
-    if given(where):
+    if where is not None and given(where):
         inside = wrap(st, _inexact(st, a, dtype))
         mask = ufuncs.apply(st, np.logical_and, [where, _all_true(st, inside)])
         total = sum_(st, masked(st, inside, where, Static(0.0)), axis, None, None, keepdims)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,8 +28,10 @@ from .indexing import getitem, place, put
 from .keys import SliceVal
 from .promotion import binary
 from .registry import Handler, axes, flag, given, integer, invoke
-from .state import State
 from .values import Abstract, ArrayRef, ListRef, Static
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 _REDUCE = {
     np.add: reductions.sum_, np.multiply: reductions.prod, np.maximum: reductions.max_,
@@ -39,7 +42,7 @@ _SYMBOL = {np.multiply: "*", np.divide: "/"}
 
 
 def call(
-    st: State,
+    st: Tracer,
     ufunc: np.ufunc,
     method: str,
     args: Sequence[Abstract],
@@ -52,7 +55,7 @@ def call(
     return invoke(st, _METHODS[method], name, (Static(ufunc), *args), kwargs)
 
 
-def outer(st: State, ufunc: Static, A: Abstract, B: Abstract) -> Abstract:
+def outer(st: Tracer, ufunc: Static, A: Abstract, B: Abstract) -> Abstract:
     x, y = strong(operand(st, A)), strong(operand(st, B))
     rank = y.value.type.rank
     if rank and isinstance(x.value.type, Array):
@@ -62,7 +65,7 @@ def outer(st: State, ufunc: Static, A: Abstract, B: Abstract) -> Abstract:
 
 
 def reduce(
-    st: State, ufunc: Static, array: Abstract, axis: Abstract | None = FIRST,
+    st: Tracer, ufunc: Static, array: Abstract, axis: Abstract | None = FIRST,
     dtype: Abstract | None = None, out: Abstract | None = None, keepdims: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     function = ufunc.value
@@ -89,7 +92,7 @@ _REORDERABLE = (
 
 
 def _folded(
-    st: State, function: np.ufunc, array: Abstract, axis: Abstract | None,
+    st: Tracer, function: np.ufunc, array: Abstract, axis: Abstract | None,
     dtype: Abstract | None, keepdims: bool,
 ) -> Abstract:  # fmt: skip
     """One row after the other."""
@@ -110,7 +113,7 @@ def _folded(
     return wrap(st, result)
 
 
-def _subtract_all(st: State, array: Abstract) -> Abstract:
+def _subtract_all(st: Tracer, array: Abstract) -> Abstract:
     """The first row less all others."""
     if not isinstance(array, ArrayRef):
         st.refuse("np.subtract.reduce takes an array")
@@ -121,14 +124,14 @@ def _subtract_all(st: State, array: Abstract) -> Abstract:
 
 
 def accumulate(
-    st: State, ufunc: Static, array: Abstract, axis: Abstract = FIRST,
+    st: Tracer, ufunc: Static, array: Abstract, axis: Abstract = FIRST,
     dtype: Abstract | None = None, out: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     return folding.accumulate(st, ufunc.value, array, Static(integer(st, axis, "an axis")), dtype)
 
 
 def at(
-    st: State, ufunc: Static, a: Abstract, indices: Abstract, b: Abstract | None = None
+    st: Tracer, ufunc: Static, a: Abstract, indices: Abstract, b: Abstract | None = None
 ) -> Abstract:
     """Unbuffered: an element that is named twice is worked on twice."""
     function = ufunc.value
@@ -156,7 +159,7 @@ def at(
 
 
 def _one_by_one(
-    st: State, function: np.ufunc, a: ArrayRef, indices: Abstract, b: Abstract
+    st: Tracer, function: np.ufunc, a: ArrayRef, indices: Abstract, b: Abstract
 ) -> Abstract:
     """Along the first axis, in the order of the indices."""
     if not isinstance(indices, (ArrayRef, ListRef)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from . import library_shapes as shapes
 from . import library_signals as signals
 from . import library_sums as sums
 from .registry import Handler, handles
-from .state import State
 from .values import Abstract, Static
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 _PROGRAMS: dict[Any, Callable[..., Any]] = {
     np.nansum: sums.nansum, np.nanprod: sums.nanprod, np.nancumsum: sums.nancumsum,
@@ -53,7 +55,7 @@ def _handler(program: Callable[..., Any], out: bool) -> Handler:
     signature = inspect.signature(program)
     parameters = list(signature.parameters.values())
 
-    def handler(st: State, *args: Abstract, **kwargs: Abstract) -> Abstract:
+    def handler(st: Tracer, *args: Abstract, **kwargs: Abstract) -> Abstract:
         bound = signature.bind(*args, **kwargs)
         given = [
             bound.arguments.get(p.name, Static(None if p.default is p.empty else p.default))
@@ -81,7 +83,7 @@ def _method(name: str, program: Callable[..., Any], *order: int) -> None:
     """An array method; `order`: where its arguments, the array first, stand in the program's."""
     inner = _handler(program, False)
 
-    def handler(st: State, x: Abstract, *args: Abstract, **kwargs: Abstract) -> Abstract:
+    def handler(st: Tracer, x: Abstract, *args: Abstract, **kwargs: Abstract) -> Abstract:
         given = [x, *args]
         if order:
             given[: len(order)] = [given[k] for k in order]
