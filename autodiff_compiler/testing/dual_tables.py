@@ -357,17 +357,21 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     return (result, total) if returned else result
 
 
+def _variables(x, rowvar):
+    rows = FUNCTIONS["atleast_2d"](x)
+    return rows if rowvar or len(shape_of(x)) == 1 else FUNCTIONS["transpose"](rows)
+
+
 @rule()
 def cov(m, y=None, rowvar=True, bias=False, ddof=None):
-    rows = FUNCTIONS["atleast_2d"](m)
+    rows = _variables(from_lists(m), rowvar)
     if y is not None:
-        rows = FUNCTIONS["vstack"]([rows, FUNCTIONS["atleast_2d"](y)])
-    if not rowvar or bias or ddof is not None:
-        raise OracleError("np.cov with options")
-    count = shape_of(rows)[1]
+        rows = FUNCTIONS["vstack"]([rows, _variables(from_lists(y), rowvar)])
+    less = (0 if bias else 1) if ddof is None else ddof
+    count = shape_of(rows)[1] - less
     means = [FUNCTIONS["mean"](rows[i]) for i in range(shape_of(rows)[0])]
     table = [
-        [np.divide(FUNCTIONS["sum"](np.multiply(np.subtract(rows[i], means[i]), np.subtract(rows[j], means[j]))), count - 1)
+        [np.divide(FUNCTIONS["sum"](np.multiply(np.subtract(rows[i], means[i]), np.subtract(rows[j], means[j]))), count)
          for j in range(len(means))] for i in range(len(means))
     ]  # fmt: skip
     return FUNCTIONS["array"](table) if len(means) > 1 else FUNCTIONS["array"](table[0][0])

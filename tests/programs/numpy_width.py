@@ -194,3 +194,13 @@ def single_precision_statistics(x):
     return np.sum(np.sort(x)[-3:] * middle) + np.sum(
         np.logaddexp(ends[:-1], ends[1:]) * np.cbrt(x[0])
     )
+
+
+@program(vector(5))
+def flag_of_either_kind(x):
+    """A flag that is Python's own until a comparison of NumPy's sets it, counted as 0 or 1."""
+    seen = False
+    for v in x:
+        if v > 0.2:
+            seen = v > 0.1
+    return np.sum(np.exp(x) * seen) + (1 - seen) * 2.0 + 3.0 * seen * x[0]
