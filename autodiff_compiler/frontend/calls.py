@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import inspect
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +195,8 @@ def _inline(
 ) -> Abstract:
     """The user's function, traced here."""
     if (function.__module__ or "").partition(".")[0] == _PACKAGE and not st.is_entry():
+        if st.frame.library:
+            return inline_library(st, function, _in_order(function, args, kwargs))
         return derivatives.package_call(st, function, args, kwargs)
     found = find_source(function)
     st.captures.guard(source, function.__code__, "code")
@@ -220,6 +223,13 @@ def inline_library(st: Tracer, function: FunctionType, args: Args) -> Abstract:
     )
     frame.env.update(_bind(st, function.__name__, found.node.args, {}, args, {}))
     return _run(st, frame, found.node)
+
+
+def _in_order(function: FunctionType, args: Args, kwargs: Kwargs) -> Args:
+    """The arguments of a call from one function of the package to another, defaults filled in."""
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    parameters = inspect.signature(function).parameters.values()
+    return [bound.arguments.get(p.name, Static(p.default)) for p in parameters]
 
 
 def _inline_nested(st: Tracer, callee: FunctionVal, args: Args, kwargs: Kwargs) -> Abstract:

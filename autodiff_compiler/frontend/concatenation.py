@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..ir.types import NUMPY_DTYPE
 from ..ops import elementwise as ew
 from ..ops.index import load, store
 from ..ops.shape import copy, expand_dims
-from . import known, ufuncs
+from . import known, library_shapes, ufuncs
 from .arrays import as_array, convert, dtype_of, fresh_array, named_dtype, type_of
 from .creation import filled
 from .frames import PythonRaises
@@ -23,6 +24,9 @@ from .reshaping import flat_value, reshaped
 from .state import State
 from .values import Abstract, ArrayRef, Static, TupleVal
 from .views import fit
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 FIRST = Static(0)
 MISMATCH = "all the input array dimensions except for the concatenation axis must match exactly"
@@ -144,8 +148,14 @@ def roll(st: State, a: Abstract, shift: Abstract, axis: Abstract | None = None) 
     if not given(axis):
         flat = flat_value(st, value)
         return fresh_array(st, reshaped(st, _rolled(st, flat, shift, 0), dims))
-    along = one_axis(st, axis, len(dims))
-    return fresh_array(st, _rolled(st, value, shift, along))
+    along = sequence(st, axis)
+    shifts = sequence(st, shift)
+    if len(shifts) != len(along) and 1 not in (len(shifts), len(along)):
+        raise PythonRaises("'shift' and 'axis' should be scalars or 1D sequences")
+    count = max(len(shifts), len(along))
+    for s, k in zip(shifts * (count // len(shifts)), along * (count // len(along))):
+        value = _rolled(st, value, s, one_axis(st, k, len(dims)))
+    return fresh_array(st, value)
 
 
 def _rolled(st: State, value: Value, shift: Abstract, axis: int) -> Value:
@@ -173,8 +183,12 @@ def _slab(st: State, value: Value, axis: int, start: Value, length: Value) -> Va
 
 @handles(np.diff)
 def diff(
-    st: State, a: Abstract, n: Abstract | None = None, axis: Abstract | None = None
-) -> Abstract:
+    st: Tracer, a: Abstract, n: Abstract | None = None, axis: Abstract | None = None,
+    prepend: Abstract | None = None, append: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    if given(prepend) or given(append):
+        ends = (prepend or Static(None), append or Static(None))
+        a = st.inline_source(library_shapes.with_ends, (a, axis or Static(-1), *ends))
     ref: Abstract = a if isinstance(a, ArrayRef) else fresh_array(st, as_array(st, a))
     rank = type_of(st, ref).rank
     along = one_axis(st, axis if given(axis) else Static(-1), rank)

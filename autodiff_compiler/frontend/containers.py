@@ -64,6 +64,11 @@ def get_item(st: Tracer, base: Abstract, key: Any) -> Abstract:
         return _from_items(st, items, key, isinstance(base, ListRef))
     if isinstance(base, RangeVal):
         return _from_range(st, base, key)
+    if isinstance(base, Static) and type(base.value).__module__.startswith("numpy.lib"):
+        st.refuse(
+            "np.r_, np.c_, np.mgrid and their kin are not supported",
+            "use np.concatenate, np.column_stack, np.arange or np.meshgrid",
+        )
     if isinstance(base, Static):
         return _from_static(st, base, key)
     st.refuse("this cannot be indexed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ..ops import elementwise as ew
 from ..ops.index import load, store
 from ..ops.shape import copy as copy_op
 from ..ops.shape import expand_dims, full, iota
-from . import known
+from . import known, library_shapes
 from .arrays import (
     as_array,
     as_value,
@@ -31,8 +32,11 @@ from .registry import dtype_argument, flag, given, handles, integer, sequence
 from .reshaping import dim
 from .state import State
 from .ufuncs import common_dtype, emit
-from .values import Abstract, ArrayRef, Static
-from .views import dims_of, path_of, store_path
+from .values import Abstract, ArrayRef, Num, Static, TupleVal
+from .views import dims_of, path_of, store_path, type_of, with_new_axes
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 
 def shape_of(st: State, shape: Abstract) -> list[KnownDim]:
@@ -79,7 +83,7 @@ def ones(st: State, shape: Abstract, dtype: Abstract | None = None) -> Abstract:
     return _constant(st, shape, dtype, 1)
 
 
-@handles(np.empty)
+@handles(np.empty, np.ndarray)
 def empty(st: State, shape: Abstract, dtype: Abstract | None = None) -> Abstract:
     return _constant(st, shape, dtype, 0)
 
@@ -147,8 +151,13 @@ def full_like(
 
 @handles(np.array)
 def array(
-    st: State, object: Abstract, dtype: Abstract | None = None, *, copy: Abstract | None = None
-) -> Abstract:
+    st: State, object: Abstract, dtype: Abstract | None = None, *, copy: Abstract | None = None,
+    ndmin: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    if given(ndmin):
+        made = array(st, object, dtype, copy=copy)
+        missing = integer(st, ndmin, "ndmin") - type_of(st, made).rank
+        return with_new_axes(st, made, range(missing)) if missing > 0 else made
     if not flag(st, copy, True):
         st.refuse("np.array with copy=False is not supported", "write np.asarray")
     name = dtype_argument(st, dtype)
@@ -248,15 +257,20 @@ def _int_progression(st: State, first: Value, by: Value, length: KnownDim, dtype
 
 @handles(np.linspace)
 def linspace(
-    st: State, start: Abstract, stop: Abstract, num: Abstract | None = None,
-    endpoint: Abstract | None = None, *, dtype: Abstract | None = None,
+    st: Tracer, start: Abstract, stop: Abstract, num: Abstract | None = None,
+    endpoint: Abstract | None = None, retstep: Abstract | None = None,
+    dtype: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     ends = [operand(st, x) for x in (start, stop)]
     weak = operand(st, Static(1.0))
     found = named_dtype(st, common_dtype(st, [*ends, weak]))
     a, b = (convert(st, x.value, found) for x in ends)
     if a.type.rank or b.type.rank:
-        st.refuse("np.linspace between arrays is not supported")
+        if flag(st, retstep) or given(dtype):
+            st.refuse("np.linspace between arrays takes neither retstep nor dtype here")
+        count = num if given(num) else Static(50)
+        closed_ = Static(flag(st, endpoint, True))
+        return st.inline_source(library_shapes.linspace_between, (start, stop, count, closed_))
     n = shape_of(st, num if given(num) else Static(50))[0]
     closed = flag(st, endpoint, True)
     parts = known.calculate(st, ew.maximum, known.calculate(st, ew.sub, n, 1), 1) if closed else n
@@ -266,7 +280,8 @@ def linspace(
     out = st.b.emit(ew.add, st.b.emit(ew.mul, steps, step), a)
     if closed:
         out = _with_end(st, out, n, b)
-    return fresh_array(st, convert(st, out, dtype_argument(st, dtype) or found))
+    made = fresh_array(st, convert(st, out, dtype_argument(st, dtype) or found))
+    return TupleVal((made, Num(step, False))) if flag(st, retstep) else made
 
 
 def _with_end(st: State, out: Value, n: KnownDim, end: Value) -> Value:
@@ -335,8 +350,8 @@ def _triangle(st: State, m: Abstract, k: Abstract | None, keeps: Op) -> Abstract
 
 
 def diagonal_value(st: State, value: Value, k: int) -> Value:
-    """The entries (i, i + k) of a matrix."""
-    rows, columns = st.b.dims[value]
+    """The entries (i, i + k) of a matrix, or of those along the last two axes."""
+    *outer, rows, columns = st.b.dims[value]
     down = known.calculate(st, ew.sub, rows, max(-k, 0))
     across = known.calculate(st, ew.sub, columns, max(k, 0))
     length = known.calculate(st, ew.minimum, down, across)
@@ -347,7 +362,12 @@ def diagonal_value(st: State, value: Value, k: int) -> Value:
         first = _shifted(st, first, -k)
     elif k > 0:
         second = _shifted(st, second, k)
-    return st.b.emit(load, value, first, second, index="aa", ones=())
+    index: list[Value] = []
+    for d in outer:
+        index += (known.const(st, 0), known.value(st, d), known.const(st, 1))
+    ones = tuple(k for k, d in enumerate(outer) if isinstance(d, int) and d == 1)
+    letters = "s" * len(outer) + "aa"
+    return st.b.emit(load, value, *index, first, second, index=letters, ones=ones)
 
 
 def _shifted(st: State, places: Value, k: int) -> Value:

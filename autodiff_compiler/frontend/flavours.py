@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _ON_BOOLS = ("==", "!=", "&", "|", "^", "<", "<=", ">", ">=", "not")
 
+#: Between a bool and a number that is none, these count the bool as 0 or 1, whoever's it is.
+_WITH_NUMBERS = ("+", "-", "*")
+
 
 def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
     if isinstance(a, (TupleVal, ListRef)) or isinstance(b, (TupleVal, ListRef)):
@@ -69,6 +72,8 @@ def check_mixed(st: Tracer, args: Sequence[Abstract], symbol: str = "") -> None:
             hint,
         )
     if any(x.dtype == BOOL for x in mixed if isinstance(x, Num)) and symbol not in _ON_BOOLS:
+        if symbol in _WITH_NUMBERS and any(not _is_bool(st, x) for x in args):
+            return
         st.refuse("arithmetic with a bool that is Python's on one way and NumPy's on another", hint)
 
 
@@ -80,6 +85,12 @@ def _dtype(st: Tracer, x: Abstract) -> str:
     if isinstance(x, Static) and isinstance(x.value, np.generic):
         return {"float32": "f32", "int32": "i32"}.get(x.value.dtype.name, "")
     return ""
+
+
+def _is_bool(st: Tracer, x: Abstract) -> bool:
+    if isinstance(x, Static):
+        return not isinstance(x.value, (int, float)) or isinstance(x.value, bool)
+    return not isinstance(x, (Num, ArrayRef)) or _dtype(st, x) == BOOL
 
 
 def mixed_again(result: Abstract, args: Sequence[Abstract]) -> Abstract:

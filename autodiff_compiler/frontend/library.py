@@ -71,3 +71,29 @@ def lost_in_sum(x: Any) -> Any:
         lost = lost + ((total - (after - part)) + (x[i] - part))
         total = after
     return lost
+
+
+def apply_at(f: Any, x: Any, index: Any, values: Any) -> None:
+    shares = np.broadcast_to(values, (index.shape[0], *x.shape[1:]))
+    for k in range(index.shape[0]):
+        x[index[k]] = f(x[index[k]], shares[k])
+
+
+def accumulate_any(f: Any, x: Any) -> Any:
+    for i in range(1, x.shape[0]):
+        x[i] = f(x[i - 1], x[i])
+    return x
+
+
+def fold_numbers(f: Any, x: Any) -> Any:
+    total = x[0]
+    for i in range(1, x.shape[0]):
+        total = f(total, x[i])
+    return total
+
+
+def fold_rows(f: Any, x: Any) -> Any:
+    total = x[0].copy()
+    for i in range(1, x.shape[0]):
+        total = f(total, x[i])
+    return total

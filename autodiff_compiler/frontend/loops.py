@@ -207,7 +207,10 @@ class _Rounds:
         """The array that a slot is handed, of the size that the slot has had from the beginning."""
         st = self.st
         assert slot.dims is not None
-        reason = "the sizes of an array that is carried round a loop are constant"
+        reason = (
+            "the sizes of an array that is carried round a loop are constant"
+            " (collect what is added in a list, and make that an array after the loop)"
+        )
         nobody = self.nobody_asks(slot, tail)
         different = [
             (have, want)

@@ -10,6 +10,7 @@ from ..ir.graph import Value
 from ..ir.op import TABLE, Op
 from ..ir.types import F64, I64, Scalar
 from ..ops import elementwise as ew
+from ..ops import functions as fn
 from ..ops import special
 from . import known, scalars
 from .arrays import convert, is_operand, operand
@@ -69,16 +70,23 @@ def _finite_pole(st: State, x: Value) -> None:
     _no_pole(st, st.b.emit(ew.select, infinite, known.const(st, 1.0, F64), x))
 
 
+def _divides(st: State, x: Value, y: Value) -> None:
+    """math.fmod takes no 0 as its second argument, and no infinity as its first; a nan passes."""
+    both = st.b.emit(ew.or_, st.b.emit(ew.isinf, x), st.b.emit(ew.eq, y, known.const(st, 0.0, F64)))
+    number = st.b.emit(ew.not_, st.b.emit(ew.or_, *(st.b.emit(ew.isnan, v) for v in (x, y))))
+    scalars.check_unless(st, st.b.emit(ew.and_, both, number), scalars.DOMAIN)
+
+
 _DOMAIN: dict[Op, Callable[[State, Value], None]] = {
     ew.sqrt: _unless(ew.lt, 0.0), ew.log: _unless(ew.le, 0.0), ew.log2: _unless(ew.le, 0.0),
     ew.log10: _unless(ew.le, 0.0), ew.log1p: _unless(ew.le, -1.0), ew.sin: _not_infinite,
     ew.cos: _not_infinite, ew.tan: _not_infinite, ew.arcsin: _within_one, ew.arccos: _within_one,
     special.gamma: _no_pole, special.lgamma: _finite_pole,
+    fn.arccosh: _unless(ew.lt, 1.0), fn.arctanh: _inside_one,
 }  # fmt: skip
-for _name, _check in (("arccosh", _unless(ew.lt, 1.0)), ("arctanh", _inside_one)):
-    if _name in TABLE:
-        _DOMAIN[TABLE[_name]] = _check
-_OVERFLOWS = (ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot, special.gamma, special.lgamma)
+_OVERFLOWS = (
+    ew.exp, ew.expm1, ew.sinh, ew.cosh, ew.hypot, fn.exp2, special.gamma, special.lgamma,
+)  # fmt: skip
 
 
 def _table() -> dict[Any, Op]:
@@ -101,6 +109,8 @@ def call(st: State, function: Any, args: Sequence[Abstract]) -> Abstract:
     values = [argument(st, x, f"math.{function.__name__}") for x in args]
     if op is ew.pow_:
         return scalars.binary(st, "**", Num(values[0], True), Num(values[1], True))
+    if op is fn.fmod and len(values) == 2:
+        _divides(st, *values)
     if op in _DOMAIN:
         _DOMAIN[op](st, values[0])
     try:

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..ir.types import INTS
+from ..ops import elementwise as ew
 from ..ops.shape import copy as copy_op
 from . import known, shaping, ufunc_methods, ufuncs
 from .arrays import as_bool, convert, copied, dtype_of, fresh_array, is_number, operand
+from .hints import ATTRIBUTES as REFUSED
+from .hints import hint_for
 from .indexing import getitem, place, put
 from .keys import ELLIPSIS
 from .promotion import only_element
@@ -18,36 +21,23 @@ from .state import State
 from .values import Abstract, ArrayRef, BoundMethod, Num, Static, TupleVal
 from .views import dims_of, read, transposed
 
-_REFUSED = {
-    "flat": "use `.ravel()` or index with all axes",
-    "tolist": "keep the array, or take its numbers one by one",
-    "sort": "sorting is not differentiated",
-    "resize": "make a new array",
-    "view": "use `.astype`",
-    "data": "",
-    "base": "",
-    "strides": "",
-    "ctypes": "",
-    "imag": "",
-}
-
 
 def attribute(st: State, x: Abstract, name: str) -> Abstract:
     """`x.name` of an array, a number or a ufunc."""
     if isinstance(x, Static) and isinstance(x.value, np.ufunc):
         if name in ufunc_methods.NAMES:
             return BoundMethod(x, name)
-        st.refuse(f"np.{x.value.__name__}.{name} is not supported")
+        st.refuse(f"np.{x.value.__name__}.{name} is not supported", hint_for(name))
     if isinstance(x, ArrayRef):
         found = _array_attribute(st, x, name)
     else:
         found = _number_attribute(st, x, name)
     if found is not None:
         return found
-    if name in METHODS and name not in _REFUSED and (isinstance(x, ArrayRef) or not _is_python(x)):
+    if name in METHODS and name not in REFUSED and (isinstance(x, ArrayRef) or not _is_python(x)):
         return BoundMethod(x, name)
-    if name in ("is_integer", "conjugate") or name in _REFUSED:
-        st.refuse(f"`.{name}` is not supported", _REFUSED.get(name, ""))
+    if name == "is_integer" or name in REFUSED:
+        st.refuse(f"`.{name}` is not supported", REFUSED.get(name, ""))
     st.refuse(
         f"{'an array' if isinstance(x, ArrayRef) else 'a number'} has no supported attribute `{name}`"
     )
@@ -73,6 +63,11 @@ def _array_attribute(st: State, x: ArrayRef, name: str) -> Abstract | None:
         return transposed(st, x, tuple(reversed(range(len(dims)))))
     if name == "itemsize":
         return Static(dtype_of(st, x).itemsize)
+    if name == "mT":
+        return shaping.matrix_transpose(st, x)
+    if name == "nbytes":
+        bytes_ = known.const(st, dtype_of(st, x).itemsize)
+        return length(st, known.calculate(st, ew.mul, known.product(st, dims), bytes_))
     return x if name == "real" else None
 
 
@@ -105,7 +100,7 @@ def call(
         return ufunc_methods.call(st, owner.value, name, args, kwargs)
     handler: Handler | None = METHODS.get(name)
     if handler is None:
-        st.refuse(f"the method `{name}` is not supported", _REFUSED.get(name, ""))
+        st.refuse(f"the method `{name}` is not supported", REFUSED.get(name, ""))
     return invoke(st, handler, f"the method `{name}`", (owner, *args), kwargs)
 
 

@@ -13,9 +13,11 @@ import numpy as np
 
 from ..ir.types import DTYPE_NAME, FLOATS
 from ..ops import elementwise as ew
+from ..ops.functions import sinc as sinc_op
 from ..ops.reduce import sum_
 from . import (
     advanced,
+    asking,
     builtin_calls,
     concatenation,
     contract,
@@ -23,11 +25,15 @@ from . import (
     folding,
     math_calls,
     math_more,
+    ordering,
+    picking,
+    pieces,
     reductions,
     shaping,
     special_calls,
     ufunc_methods,
     ufuncs,
+    written,
 )
 from .arrays import (
     as_bool,
@@ -41,6 +47,7 @@ from .arrays import (
     wrap,
 )
 from .frames import PythonRaises
+from .hints import hint_for
 from .indexing import getitem, setitem
 from .keys import SliceVal
 from .promotion import assign
@@ -50,22 +57,10 @@ from .state import State
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 
 #: Modules that register their handlers on being imported.
-_REGISTERED = (builtin_calls, concatenation, creation, folding, math_more, shaping)
-_HINTS = {
-    "sort": "sorting is not differentiated; sort before, or use a loop",
-    "argsort": "compute the order outside and pass it as an index array",
-    "einsum": "write it with `@`, np.outer and sums",
-    "tensordot": "write it with `@`",
-    "meshgrid": "use broadcasting: `x[:, None]` and `y[None, :]`",
-    "vectorize": "write the loop",
-    "tile": "use broadcasting or np.concatenate",
-    "repeat": "use broadcasting or an index array",
-    "fmax": "use np.maximum",
-    "fmin": "use np.minimum",
-    "interp": "write it with np.where",
-    "median": "sorting is not differentiated",
-    "nonzero": "use a mask",
-}
+_REGISTERED = (
+    asking, builtin_calls, concatenation, creation, folding, math_more, ordering, picking, pieces,
+    shaping, written,
+)  # fmt: skip
 
 
 def known(function: Any) -> bool:
@@ -109,8 +104,7 @@ def call(
     dtype = _scalar_type(function)
     if dtype is not None and len(args) == 1 and not kwargs:
         return _converted(st, args[0], dtype)
-    hint = math_more.HINTS.get(function) or _HINTS.get(getattr(function, "__name__", ""), "")
-    st.refuse(f"{name} is not supported", hint)
+    st.refuse(f"{name} is not supported", math_more.HINTS.get(function) or hint_for(name))
 
 
 def name_of(function: Any) -> str:
@@ -127,7 +121,7 @@ def _ufunc(
     st: State, ufunc: np.ufunc, name: str, args: Sequence[Abstract], kwargs: dict[str, Abstract]
 ) -> Abstract:
     if not ufuncs.supported(ufunc):
-        st.refuse(f"{name} is not supported", _HINTS.get(ufunc.__name__, ""))
+        st.refuse(f"{name} is not supported", hint_for(name))
     out = kwargs.pop("out", None)
     dtype = kwargs.pop("dtype", None)
     if given(kwargs.get("where")) or set(kwargs) - {"where"}:
@@ -250,6 +244,27 @@ def clip(
     return wrap(st, value)
 
 
+def _sinc_dtype(st: State, x: Abstract) -> str:
+    dtype = operand(st, x).value.type.dtype
+    return dtype if dtype in FLOATS else "f64"
+
+
+@handles(np.sinc)
+def sinc(st: State, x: Abstract) -> Abstract:
+    return wrap(st, ufuncs.emit(st, sinc_op, [as_value(st, x, _sinc_dtype(st, x))]))
+
+
+@handles(np.divmod)
+def divmod_(st: State, x1: Abstract, x2: Abstract) -> Abstract:
+    pair = (np.floor_divide, np.remainder)
+    return TupleVal(tuple(ufuncs.apply(st, f, [x1, x2]) for f in pair))
+
+
+@handles(np.fix)
+def fix(st: State, x: Abstract, out: Abstract | None = None) -> Abstract:
+    return ufuncs.apply(st, np.trunc, [x])
+
+
 @handles(np.dot, methods=["dot"])
 def dot(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> Abstract:
     return contract.dot(st, a, b)
@@ -276,8 +291,13 @@ def outer(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> A
 
 
 @handles(np.take, methods=["take"])
-def take(st: State, a: Abstract, indices: Abstract, axis: Abstract | None = None) -> Abstract:
+def take(
+    st: State, a: Abstract, indices: Abstract, axis: Abstract | None = None,
+    out: Abstract | None = None, mode: Abstract | None = None,
+) -> Abstract:  # fmt: skip
     ref = shaping.as_ref(st, a)
+    if given(mode) and mode != Static("raise"):
+        st.refuse("np.take with a mode is not supported", "use `%` or np.clip on the indices")
     if not given(axis):
         return getitem(st, shaping.flatten(st, ref), indices)
     along = one_axis(st, axis, type_of(st, ref).rank)
@@ -290,9 +310,11 @@ def take(st: State, a: Abstract, indices: Abstract, axis: Abstract | None = None
 
 
 @handles(np.copyto)
-def copyto(st: State, dst: Abstract, src: Abstract) -> Abstract:
+def copyto(st: State, dst: Abstract, src: Abstract, *, where: Abstract | None = None) -> Abstract:
     if not isinstance(dst, ArrayRef):
         st.refuse("np.copyto writes into an array")
+    if given(where) and where != Static(True):
+        src = ufuncs.select(st, where, src, dst)
     assign(st, dst, src)
     return Static(None)
 

@@ -48,7 +48,7 @@ def attribute(st: Tracer, x: Abstract, name: str) -> Abstract:
         return _of_module(st, x, name)
     if isinstance(x.value, (bool, int, float, np.generic, np.ufunc)):
         return methods.attribute(st, x, name)
-    if isinstance(x.value, (str, np.dtype)):
+    if isinstance(x.value, (str, np.dtype, np.finfo, np.iinfo)):
         return _of_constant(st, x, name)
     if isinstance(x.value, type):
         return _of_class(st, x, name)
@@ -76,7 +76,8 @@ def _of_module(st: Tracer, x: Static, name: str) -> Abstract:
 def _of_constant(st: Tracer, x: Static, name: str) -> Abstract:
     """Attributes of strings and dtypes are known, and so are calls of strings' methods."""
     value = _found(st, x, name)
-    return BoundMethod(x, name) if callable(value) else Static(value)
+    known = isinstance(value, type) or not callable(value)
+    return Static(value) if known else BoundMethod(x, name)
 
 
 def _of_class(st: Tracer, x: Static, name: str) -> Abstract:

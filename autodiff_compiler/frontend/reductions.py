@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ..ir.op import Op
 from ..ir.types import BOOL, DTYPE_NAME, F64, FLOATS, I32, I64, Array
 from ..ops import elementwise as ew
 from ..ops import reduce as red
-from ..ops.shape import copy, expand_dims
+from ..ops.shape import copy, expand_dims, full
 from . import folding, known, ufuncs
 from .arrays import as_bool, convert, named_dtype, numpy_number, operand, wrap
 from .frames import PythonRaises
@@ -20,7 +21,10 @@ from .registry import axes, dtype_argument, flag, given, handles, one_axis
 from .reshaping import flat_value
 from .state import State
 from .ufuncs import emit
-from .values import Abstract
+from .values import Abstract, Static
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 
 def _value(st: State, a: Abstract, dtype: Abstract | None = None) -> Value:
@@ -58,11 +62,33 @@ def _own(st: State, result: Value, source: Value) -> Abstract:
     return wrap(st, result)
 
 
+def masked(st: State, a: Abstract, where: Abstract | None, neutral: Abstract) -> Abstract:
+    """`where=`: what is left out of a reduction is made its neutral element."""
+    if where is None or not given(where) or where == Static(True):
+        return a
+    mask, own = (st.b.dims.get(operand(st, x).value, ()) for x in (where, a))
+    stretched = any(d != 1 and n == 1 for d, n in zip(reversed(mask), reversed(own)))
+    if len(mask) > len(own) or stretched:
+        st.refuse("`where=` of another shape than the array is not supported")
+    return ufuncs.select(st, where, a, neutral)
+
+
+def _begun(st: State, ufunc: np.ufunc, result: Abstract, initial: Abstract | None) -> Abstract:
+    """`initial=`: one more entry, before all others."""
+    if initial is None or not given(initial):
+        return result
+    return ufuncs.apply(st, ufunc, [result, initial])
+
+
 @handles(np.sum, methods=["sum"])
 def sum_(
     st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
-    out: Abstract | None = None, keepdims: Abstract | None = None,
+    out: Abstract | None = None, keepdims: Abstract | None = None, initial: Abstract | None = None,
+    where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
+    if given(initial) or given(where):
+        begun = sum_(st, masked(st, a, where, Static(0)), axis, dtype, out, keepdims)
+        return _begun(st, np.add, begun, initial)
     x = operand(st, a)
     if x.dtype not in DTYPE_NAME and not given(dtype):
         over = axes(st, axis, x.value.type.rank)
@@ -77,9 +103,13 @@ def sum_(
 
 @handles(np.prod, methods=["prod"])
 def prod(
-    st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
-    out: Abstract | None = None, keepdims: Abstract | None = None,
+    st: Tracer, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
+    out: Abstract | None = None, keepdims: Abstract | None = None, initial: Abstract | None = None,
+    where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
+    if given(initial) or given(where):
+        total = prod(st, masked(st, a, where, Static(1)), axis, dtype, out, keepdims)
+        return _begun(st, np.multiply, total, initial)
     value = _summable(st, _value(st, a, dtype), dtype)
     over = axes(st, axis, value.type.rank)
     if value.type.dtype not in FLOATS:
@@ -101,6 +131,17 @@ def mean_value(st: State, value: Value, over: Sequence[int], keepdims: bool) -> 
     return st.b.emit(ew.div, total, count(st, value, over, value.type.dtype))
 
 
+def _all_true(st: State, a: Abstract) -> Abstract:
+    """A mask of the array's shape that leaves nothing out."""
+    value = operand(st, a).value
+    yes = known.const(st, True, BOOL)
+    if not isinstance(value.type, Array):
+        return wrap(st, yes)
+    dims = st.b.dims[value]
+    sizes = [known.value(st, d) for d in dims]
+    return wrap(st, st.b.emit(full, yes, *sizes, ones=known.ones_of(dims)))
+
+
 def _inexact(st: State, a: Abstract, dtype: Abstract | None) -> Value:
     """Means of integers are float64."""
     wanted = dtype_argument(st, dtype)
@@ -112,27 +153,19 @@ def _inexact(st: State, a: Abstract, dtype: Abstract | None) -> Value:
 @handles(np.mean, methods=["mean"])
 def mean(
     st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
-    out: Abstract | None = None, keepdims: Abstract | None = None,
+    out: Abstract | None = None, keepdims: Abstract | None = None, *,
+    where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
+    if where is not None and given(where):
+        inside = wrap(st, _inexact(st, a, dtype))
+        mask = ufuncs.apply(st, np.logical_and, [where, _all_true(st, inside)])
+        total = sum_(st, masked(st, inside, where, Static(0.0)), axis, None, None, keepdims)
+        name = operand(st, total).value.type.dtype
+        n = convert(st, operand(st, count_nonzero(st, mask, axis, keepdims)).value, name)
+        return ufuncs.apply(st, np.divide, [total, wrap(st, n)])
     value = _inexact(st, a, dtype)
     over = axes(st, axis, value.type.rank)
     return wrap(st, mean_value(st, value, over, flag(st, keepdims)))
-
-
-@handles(np.average)
-def average(
-    st: State, a: Abstract, axis: Abstract | None = None, weights: Abstract | None = None
-) -> Abstract:
-    if weights is None or not given(weights):
-        return mean(st, a, axis)
-    x, w = operand(st, a), operand(st, weights)
-    if w.value.type.rank != x.value.type.rank:
-        st.refuse(
-            "np.average with weights of another shape is not supported",
-            "use `np.sum(w * a) / np.sum(w)`",
-        )
-    product = ufuncs.apply(st, np.multiply, [a, weights])
-    return ufuncs.apply(st, np.divide, [sum_(st, product, axis), sum_(st, weights, axis)])
 
 
 def _variance(
@@ -156,17 +189,27 @@ def _variance(
 @handles(np.var, methods=["var"])
 def var(
     st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
-    out: Abstract | None = None, ddof: Abstract | None = None, keepdims: Abstract | None = None,
+    out: Abstract | None = None, ddof: Abstract | None = None, keepdims: Abstract | None = None, *,
+    correction: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
-    return wrap(st, _variance(st, a, axis, ddof, keepdims, dtype))
+    return wrap(
+        st, _variance(st, a, axis, correction if given(correction) else ddof, keepdims, dtype)
+    )
 
 
 @handles(np.std, methods=["std"])
 def std(
     st: State, a: Abstract, axis: Abstract | None = None, dtype: Abstract | None = None,
-    out: Abstract | None = None, ddof: Abstract | None = None, keepdims: Abstract | None = None,
+    out: Abstract | None = None, ddof: Abstract | None = None, keepdims: Abstract | None = None, *,
+    correction: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
-    return wrap(st, st.b.emit(ew.sqrt, _variance(st, a, axis, ddof, keepdims, dtype)))
+    return wrap(
+        st,
+        st.b.emit(
+            ew.sqrt,
+            _variance(st, a, axis, correction if given(correction) else ddof, keepdims, dtype),
+        ),
+    )
 
 
 # --- extrema --------------------------------------------------------------------------------------
@@ -184,8 +227,19 @@ def check_not_empty(st: State, value: Value, over: Sequence[int]) -> None:
 
 
 def _extremum(
-    st: State, op: Op, on_bool: Op, a: Abstract, axis: Abstract | None, keepdims: Abstract | None
-) -> Abstract:
+    st: State, op: Op, on_bool: Op, a: Abstract, axis: Abstract | None, keepdims: Abstract | None,
+    initial: Abstract | None, where: Abstract | None,
+) -> Abstract:  # fmt: skip
+    if given(where) and not given(initial):
+        raise PythonRaises(
+            "reduction operation does not have an identity, so `where` needs `initial`"
+        )
+    if given(initial):
+        ufunc = np.maximum if op is red.max_ else np.minimum
+        inside = masked(st, a, where, initial)  # type: ignore[arg-type]
+        return _begun(
+            st, ufunc, _extremum(st, op, on_bool, inside, axis, keepdims, None, None), initial
+        )
     value = operand(st, a).value
     over = axes(st, axis, value.type.rank)
     check_not_empty(st, value, over)
@@ -198,17 +252,19 @@ def _extremum(
 @handles(np.max, np.amax, methods=["max"])
 def max_(
     st: State, a: Abstract, axis: Abstract | None = None, out: Abstract | None = None,
-    keepdims: Abstract | None = None,
+    keepdims: Abstract | None = None, initial: Abstract | None = None,
+    where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
-    return _extremum(st, red.max_, red.any_, a, axis, keepdims)
+    return _extremum(st, red.max_, red.any_, a, axis, keepdims, initial, where)
 
 
 @handles(np.min, np.amin, methods=["min"])
 def min_(
     st: State, a: Abstract, axis: Abstract | None = None, out: Abstract | None = None,
-    keepdims: Abstract | None = None,
+    keepdims: Abstract | None = None, initial: Abstract | None = None,
+    where: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
-    return _extremum(st, red.min_, red.all_, a, axis, keepdims)
+    return _extremum(st, red.min_, red.all_, a, axis, keepdims, initial, where)
 
 
 @handles(np.ptp)

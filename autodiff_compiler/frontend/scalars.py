@@ -50,7 +50,9 @@ def binary(st: State, symbol: str, a: Abstract, b: Abstract) -> Num:
     made = _binary(st, symbol, left.value, right.value)
     if not (left.mixed or right.mixed):
         return made
-    if symbol not in _COMPARE and symbol not in _BITS and bool in (left.weak, right.weak):
+    counted = symbol in ("+", "-", "*") and (left.weak is not bool or right.weak is not bool)
+    logical = symbol in _COMPARE or symbol in _BITS
+    if not logical and not counted and bool in (left.weak, right.weak):
         st.refuse(
             "this bool is Python's own or NumPy's, depending on the way to here",
             "make it the same on every way: `bool(x)`",

@@ -12,12 +12,12 @@ from ..ops.reduce import sum_
 from ..ops.shape import broadcast_to as broadcast_op
 from ..ops.shape import copy
 from . import known
-from .arrays import as_array, convert, fresh_array, operand, wrap
+from .arrays import as_array, convert, fresh_array, wrap
 from .creation import diagonal_value, matrix_of_diagonal, shape_of
 from .frames import PythonRaises
 from .indexing import getitem
 from .keys import SliceVal
-from .registry import axes, given, handles, integer, one_axis, sequence
+from .registry import axes, dtype_argument, given, handles, integer, one_axis, sequence
 from .reshaping import flat_value, reshaped, resolve, shares
 from .state import State
 from .values import Abstract, ArrayRef, Static, TupleVal
@@ -114,6 +114,19 @@ def moveaxis(st: State, a: Abstract, source: Abstract, destination: Abstract) ->
     return transposed(st, ref, perm)
 
 
+def matrix_transpose(st: State, x: Abstract) -> Abstract:
+    """The last two axes exchanged."""
+    ref = as_ref(st, x)
+    rank = type_of(st, ref).rank
+    if rank < 2:
+        raise PythonRaises("matrix transpose with ndim < 2 is undefined")
+    return transposed(st, ref, (*range(rank - 2), rank - 1, rank - 2))
+
+
+if hasattr(np, "matrix_transpose"):
+    handles(np.matrix_transpose)(matrix_transpose)
+
+
 @handles(np.expand_dims)
 def expand_dims(st: State, a: Abstract, axis: Abstract) -> Abstract:
     ref = as_ref(st, a)
@@ -205,11 +218,27 @@ def diag(st: State, v: Abstract, k: Abstract | None = None) -> Abstract:
     return _diagonal(st, ref, offset)
 
 
-@handles(np.diagonal, methods=["diagonal"])
-def diagonal(st: State, a: Abstract, offset: Abstract | None = None) -> Abstract:
+def _matrices(st: State, a: Abstract, axis1: Abstract | None, axis2: Abstract | None) -> ArrayRef:
+    """An array whose last two axes are those of the matrices that are meant."""
     ref = as_ref(st, a)
-    if type_of(st, ref).rank != 2:
-        st.refuse("the diagonal of an array that is no matrix is not supported")
+    rank = type_of(st, ref).rank
+    if rank < 2:
+        raise PythonRaises("diag requires an array of at least two dimensions")
+    first = one_axis(st, axis1, rank) if given(axis1) else 0
+    second = one_axis(st, axis2, rank) if given(axis2) else 1
+    if first == second:
+        raise PythonRaises("axis1 and axis2 cannot be the same")
+    rest = [k for k in range(rank) if k not in (first, second)]
+    perm = (*rest, first, second)
+    return ref if perm == tuple(range(rank)) else transposed(st, ref, perm)
+
+
+@handles(np.diagonal, methods=["diagonal"])
+def diagonal(
+    st: State, a: Abstract, offset: Abstract | None = None, axis1: Abstract | None = None,
+    axis2: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    ref = _matrices(st, a, axis1, axis2)
     return _diagonal(st, ref, integer(st, offset, "the offset") if given(offset) else 0)
 
 
@@ -222,11 +251,15 @@ def _diagonal(st: State, ref: ArrayRef, offset: int) -> ArrayRef:
 
 
 @handles(np.trace, methods=["trace"])
-def trace(st: State, a: Abstract, offset: Abstract | None = None) -> Abstract:
-    value = operand(st, a).value
-    if value.type.rank != 2:
-        st.refuse("the trace of an array that is no matrix is not supported")
+def trace(
+    st: State, a: Abstract, offset: Abstract | None = None, axis1: Abstract | None = None,
+    axis2: Abstract | None = None, dtype: Abstract | None = None, out: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    value = read(st, _matrices(st, a, axis1, axis2))
     found = diagonal_value(st, value, integer(st, offset, "the offset") if given(offset) else 0)
-    if found.type.dtype in ("bool", "i32"):
+    name = dtype_argument(st, dtype)
+    if name is not None:
+        found = convert(st, found, name)
+    elif found.type.dtype in ("bool", "i32"):
         found = convert(st, found, "i64")
-    return wrap(st, st.b.emit(sum_, found, axes=(0,)))
+    return wrap(st, st.b.emit(sum_, found, axes=(found.type.rank - 1,)))

@@ -129,6 +129,10 @@ def _always_raises(body: Sequence[ast.stmt]) -> bool:
 
 
 def _raise(st: Tracer, node: ast.Raise) -> None:
+    if st.frame.library and isinstance(node.exc, ast.Call):
+        name, what = ast.unparse(node.exc.func), ast.unparse(node.exc.args[0])
+        if name == "NotImplementedError":
+            st.refuse(f"{ast.literal_eval(what)} is not supported")
     st.raise_here("raise")
 
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ir.types import Array
+from ..ir.types import I32, I64, Array
 from ..ops import elementwise as ew
-from ..ops.shape import expand_dims
-from . import advanced, folding, reductions, ufuncs
-from .arrays import Operand, convert, dtype_of, named_dtype, operand, strong, wrap
+from ..ops.shape import copy, expand_dims
+from . import advanced, folding, library, reductions, ufuncs
+from .arrays import (
+    Operand,
+    as_array,
+    convert,
+    dtype_of,
+    fresh_array,
+    named_dtype,
+    operand,
+    strong,
+    wrap,
+)
 from .frames import PythonRaises
+from .hints import hint_for
 from .indexing import getitem, place, put
 from .keys import SliceVal
 from .promotion import binary
 from .registry import Handler, axes, flag, given, integer, invoke
-from .state import State
-from .values import Abstract, ArrayRef, Static
+from .values import Abstract, ArrayRef, ListRef, Static
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 _REDUCE = {
     np.add: reductions.sum_, np.multiply: reductions.prod, np.maximum: reductions.max_,
@@ -28,7 +42,7 @@ _SYMBOL = {np.multiply: "*", np.divide: "/"}
 
 
 def call(
-    st: State,
+    st: Tracer,
     ufunc: np.ufunc,
     method: str,
     args: Sequence[Abstract],
@@ -37,11 +51,11 @@ def call(
     """`np.ufunc.method(...)`."""
     name = f"np.{ufunc.__name__}.{method}"
     if method not in _METHODS:
-        st.refuse(f"{name} is not supported")
+        st.refuse(f"{name} is not supported", hint_for(name))
     return invoke(st, _METHODS[method], name, (Static(ufunc), *args), kwargs)
 
 
-def outer(st: State, ufunc: Static, A: Abstract, B: Abstract) -> Abstract:
+def outer(st: Tracer, ufunc: Static, A: Abstract, B: Abstract) -> Abstract:
     x, y = strong(operand(st, A)), strong(operand(st, B))
     rank = y.value.type.rank
     if rank and isinstance(x.value.type, Array):
@@ -51,7 +65,7 @@ def outer(st: State, ufunc: Static, A: Abstract, B: Abstract) -> Abstract:
 
 
 def reduce(
-    st: State, ufunc: Static, array: Abstract, axis: Abstract | None = FIRST,
+    st: Tracer, ufunc: Static, array: Abstract, axis: Abstract | None = FIRST,
     dtype: Abstract | None = None, out: Abstract | None = None, keepdims: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     function = ufunc.value
@@ -59,7 +73,7 @@ def reduce(
         return _subtract_all(st, array)
     handler: Handler | None = _REDUCE.get(function)
     if handler is None:
-        st.refuse(f"np.{function.__name__}.reduce is not supported", "write it as a loop")
+        return _folded(st, function, array, axis, dtype, flag(st, keepdims))
     named = {"axis": axis, "keepdims": keepdims}
     if function in (np.add, np.multiply):
         named["dtype"] = dtype
@@ -70,7 +84,36 @@ def reduce(
     return handler(st, array, **named)
 
 
-def _subtract_all(st: State, array: Abstract) -> Abstract:
+#: Whose order does not matter, so that NumPy takes several axes at once.
+_REORDERABLE = (
+    np.logaddexp, np.logaddexp2, np.hypot, np.fmax, np.fmin, np.logical_xor, np.bitwise_and,
+    np.bitwise_or, np.bitwise_xor,
+)  # fmt: skip
+
+
+def _folded(
+    st: Tracer, function: np.ufunc, array: Abstract, axis: Abstract | None,
+    dtype: Abstract | None, keepdims: bool,
+) -> Abstract:  # fmt: skip
+    """One row after the other."""
+    value = folding.own_rows(st, function, array, dtype)
+    rank = value.type.rank
+    over = axes(st, axis, rank)
+    if len(over) > 1 and function not in _REORDERABLE:
+        raise PythonRaises(
+            "reduction operation is not reorderable, so at most one axis may be given"
+        )
+    if not over:
+        st.refuse(f"np.{function.__name__}.reduce over no axis is not supported")
+    rows = fresh_array(st, folding.rows_of(st, value, over))
+    program = library.fold_numbers if len(over) == rank else library.fold_rows
+    result = operand(st, st.inline_source(program, (Static(function), rows))).value
+    if keepdims:
+        result = reductions.keep(st, result, over)
+    return wrap(st, result)
+
+
+def _subtract_all(st: Tracer, array: Abstract) -> Abstract:
     """The first row less all others."""
     if not isinstance(array, ArrayRef):
         st.refuse("np.subtract.reduce takes an array")
@@ -81,14 +124,14 @@ def _subtract_all(st: State, array: Abstract) -> Abstract:
 
 
 def accumulate(
-    st: State, ufunc: Static, array: Abstract, axis: Abstract = FIRST,
+    st: Tracer, ufunc: Static, array: Abstract, axis: Abstract = FIRST,
     dtype: Abstract | None = None, out: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     return folding.accumulate(st, ufunc.value, array, Static(integer(st, axis, "an axis")), dtype)
 
 
 def at(
-    st: State, ufunc: Static, a: Abstract, indices: Abstract, b: Abstract | None = None
+    st: Tracer, ufunc: Static, a: Abstract, indices: Abstract, b: Abstract | None = None
 ) -> Abstract:
     """Unbuffered: an element that is named twice is worked on twice."""
     function = ufunc.value
@@ -102,9 +145,7 @@ def at(
         put(st, where, binary(st, symbol, getitem(st, a, indices), b))
         return Static(None)
     if function not in (np.add, np.subtract):
-        st.refuse(
-            f"np.{function.__name__}.at with index arrays is not supported", "write it as a loop"
-        )
+        return _one_by_one(st, function, a, indices, b)
     dtype = dtype_of(st, a)
     name = named_dtype(st, dtype)
     given_ = operand(st, b)
@@ -114,6 +155,23 @@ def at(
     if function is np.subtract:
         value = st.b.emit(ew.neg, value)
     advanced.add_to(st, where.ref.object, where.picked, value)
+    return Static(None)
+
+
+def _one_by_one(
+    st: Tracer, function: np.ufunc, a: ArrayRef, indices: Abstract, b: Abstract
+) -> Abstract:
+    """Along the first axis, in the order of the indices."""
+    if not isinstance(indices, (ArrayRef, ListRef)):
+        st.refuse(f"np.{function.__name__}.at with such indices is not supported", "write a loop")
+    places = as_array(st, indices)
+    if places.type.rank != 1 or places.type.dtype not in (I64, I32) or function.nin != 2:
+        st.refuse(f"np.{function.__name__}.at with such indices is not supported", "write a loop")
+    loop = ufuncs.loop_dtypes(st, function, [operand(st, a), operand(st, b)])
+    if not np.can_cast(loop[-1], dtype_of(st, a), "same_kind"):
+        raise PythonRaises(f"Cannot cast ufunc output from {loop[-1]} to {dtype_of(st, a)}")
+    args = (Static(function), a, fresh_array(st, st.b.emit(copy, places)), b)
+    st.inline_source(library.apply_at, args)
     return Static(None)
 
 

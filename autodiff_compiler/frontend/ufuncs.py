@@ -14,6 +14,7 @@ from ..ir.graph import Value
 from ..ir.op import TABLE, Op
 from ..ir.types import BOOL, DTYPE_NAME, F64, FLOATS, I64, INTS, Scalar
 from ..ops import elementwise as ew
+from ..ops import functions as fn
 from ..ops.reduce import all_
 from ..ops.shape import copy
 from . import known, narrow
@@ -168,6 +169,25 @@ def _float_power(st: State, operands: Sequence[Operand], loop: tuple[np.dtype, .
     return emit(st, ew.pow_, [to_dtype(st, x, np.dtype(float)) for x in operands])
 
 
+def _heaviside(st: State, operands: Sequence[Operand], loop: tuple[np.dtype, ...]) -> Value:
+    """0 or 1 by the sign, the second operand at 0; NaN stays NaN."""
+    x, at_zero = (to_dtype(st, v, d) for v, d in zip(operands, loop))
+    zero, one = (known.const(st, k, x.type.dtype) for k in (0.0, 1.0))
+    side = emit(st, ew.select, [emit(st, ew.gt, [x, zero]), one, zero])
+    side = emit(st, ew.select, [emit(st, ew.isnan, [x]), emit(st, ew.stop_gradient, [x]), side])
+    return emit(st, ew.select, [emit(st, ew.eq, [x, zero]), at_zero, side])
+
+
+def _extremum(on_floats: Op, on_integers: Op, on_bools: Op) -> Callable[..., Value]:
+    def run(st: State, operands: Sequence[Operand], loop: tuple[np.dtype, ...]) -> Value:
+        op = on_floats if loop[0].kind == "f" else on_integers
+        if loop[0].kind == "b":
+            op = on_bools
+        return emit(st, op, [to_dtype(st, x, d) for x, d in zip(operands, loop)])
+
+    return run
+
+
 def _scaled(factor: float) -> Callable[..., Value]:
     def run(st: State, operands: Sequence[Operand], loop: tuple[np.dtype, ...]) -> Value:
         value = to_dtype(st, operands[0], loop[0])
@@ -234,7 +254,9 @@ _SPECIAL: dict[np.ufunc, Callable[..., Value]] = {
     np.positive: _positive, np.square: _square, np.reciprocal: _reciprocal,
     np.float_power: _float_power, np.power: _power, np.left_shift: _left_shift,
     np.right_shift: _right_shift, np.deg2rad: _scaled(np.pi / 180), np.radians: _scaled(np.pi / 180),
-    np.rad2deg: _scaled(180 / np.pi), np.degrees: _scaled(180 / np.pi),
+    np.rad2deg: _scaled(180 / np.pi), np.degrees: _scaled(180 / np.pi), np.conjugate: _positive,
+    np.heaviside: _heaviside, np.fmax: _extremum(fn.fmax, ew.maximum, ew.or_),
+    np.fmin: _extremum(fn.fmin, ew.minimum, ew.and_),
 }  # fmt: skip
 
 

@@ -26,8 +26,8 @@ NON_DIFFERENTIABLE = NonDifferentiable()
 class Op:
     """One primitive.
 
-    kind      what the emitters dispatch on: elementwise, reduce, contract, shape, create, index,
-              stack, control, check
+    kind      what the emitters dispatch on: elementwise, reduce, contract, order, shape, create,
+              index, stack, control, check
     infer     (attrs, *operand types) -> tuple of result types; raises TypeError on misuse
     dims      (attrs, operands, their dims) -> per result, its dims: values, 1, or None for an integer
               that only the result itself knows. Left out for scalars
@@ -37,7 +37,9 @@ class Op:
               the broadcast shape; NON_DIFFERENTIABLE; or None: there is no derivative (an error)
     numpy, c  spellings. Elementwise: text with {x} {y} {z}; {f} is "f" for float32, else "".
               A dict gives a spelling per dtype class: "f", "i", "b"; for numpy also by what the
-              result is: "scalar", "scalar b", "array". What it leaves out is spelled as infix
+              result is: "scalar", "scalar b", "array". What it leaves out is spelled as infix.
+              Order: for numpy the call, with {x} {y} and the attributes; for c the helper's name,
+              to which "f" or "i" is added by dtype
     infix     the operator, where both languages have one; parentheses come from the precedence table
     consumes  the operand that the op updates in place (its array may not be read afterwards)
     effect    must stay although nothing reads its result

@@ -86,6 +86,7 @@ class Storage:
                 self.where[p].param = k
                 self.where[p].written = k in inplace
                 self.owned[p] = k in inplace
+        self._counting = [n for n in function.block.nodes if n.op.name == "nonzero"]
         self._block(function.block, True)
         for k in results:
             v = function.results[k]
@@ -99,7 +100,9 @@ class Storage:
 
     @property
     def _born_on_top(self) -> set[Buffer]:
-        return {self.births[v] for v in self.births if v in self._top}
+        """Memory set aside at the top, of a size that is known then: `nonzero` counts first."""
+        counted = {r for n in self._counting for r in n.results}
+        return {self.births[v] for v in self.births if v in self._top and v not in counted}
 
     def _buffer(self, v: Value, level: int, name: str = "") -> Buffer:
         return Buffer(v.type, self._dims.get(v, ()), level, name or v.name)

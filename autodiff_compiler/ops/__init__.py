@@ -1,14 +1,16 @@
 """The table of ops, one record each, grouped by kind. `TABLE` is keyed by name."""
 
 from ..ir.op import NON_DIFFERENTIABLE, TABLE, Op
-from . import elementwise, index, reduce, shape, special, stack
+from . import elementwise, functions, index, order, reduce, shape, special, stack
 
 __all__ = [
     "NON_DIFFERENTIABLE",
     "TABLE",
     "Op",
     "elementwise",
+    "functions",
     "index",
+    "order",
     "reduce",
     "shape",
     "special",

@@ -242,6 +242,7 @@ class Passive(np.ndarray):
         if level_of(inputs) or level_of(out or ()):
             return apply_ufunc(ufunc, method, inputs, out, kwargs)
         plain = [_plain(x) for x in inputs]
+        kwargs = _plain_tree(kwargs)
         if out is not None:
             kwargs["out"] = tuple(_plain(x) for x in out)
         result = getattr(ufunc, method)(*plain, **kwargs)

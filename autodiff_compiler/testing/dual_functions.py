@@ -103,6 +103,19 @@ for (
     _fresh_linear(_name)
 
 
+def _with_initial(name):
+    plain = FUNCTIONS[name]
+
+    def affine(x, *args, initial=None, **kwargs):
+        total = plain(x, *args, **kwargs)
+        return total if initial is None else np.add(total, initial)
+
+    FUNCTIONS[name] = affine
+
+
+_with_initial("sum")
+
+
 @rule()
 def copy(x, order="K", subok=False):
     x = from_lists(x)
@@ -219,6 +232,10 @@ def _extreme(name):
 
     def reduction(x, axis=None, out=None, keepdims=False, **options):
         x = from_lists(x)
+        initial = options.pop("initial", None)
+        if initial is not None:
+            pairwise = np.maximum if name in ("max", "amax") else np.minimum
+            return pairwise(reduction(x, axis, out, keepdims, **options), initial)
         if options:
             raise OracleError(f"np.{name} with {', '.join(options)}")
         if not isinstance(x, Dual):
@@ -243,7 +260,9 @@ for _name in ("max", "min", "amax", "amin"):
 
 
 @rule()
-def prod(x, axis=None, keepdims=False, dtype=None, out=None):
+def prod(x, axis=None, dtype=None, out=None, keepdims=False, initial=None):
+    if initial is not None:
+        return np.multiply(prod(x, axis, dtype, out, keepdims), initial)
     x = from_lists(x)
     if not isinstance(x, Dual):
         return owned(np.prod(x, axis=axis, keepdims=keepdims))
@@ -266,7 +285,10 @@ def cumprod(x, axis=None):
 
 
 @rule()
-def var(x, axis=None, ddof=0, keepdims=False, **_):
+def var(x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, correction=None):
+    if dtype is not None or out is not None:
+        raise OracleError("np.var with dtype= or out=")
+    ddof = ddof if correction is None else correction
     mean = FUNCTIONS["mean"](x, axis=axis, keepdims=True)
     n = x.size / np.size(primal(mean))
     return np.divide(
@@ -275,8 +297,8 @@ def var(x, axis=None, ddof=0, keepdims=False, **_):
 
 
 @rule()
-def std(x, axis=None, ddof=0, keepdims=False, **_):
-    return np.sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+def std(x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, correction=None):
+    return np.sqrt(var(x, axis, dtype, out, ddof, keepdims, correction))
 
 
 @rule()
@@ -383,9 +405,12 @@ def split(x, sections, axis=0):
 
 
 @rule()
-def linspace(start, stop, num=50, endpoint=True, **_):
-    steps = np.arange(num) / (num - 1 if endpoint else num)
-    return np.add(start, np.multiply(np.subtract(stop, start), steps))
+def linspace(start, stop, num=50, endpoint=True, retstep=False, **_):
+    parts = max(num - 1, 1) if endpoint else num
+    rank = max(len(shape_of(start)), len(shape_of(stop)))
+    steps = (np.arange(num) / parts).reshape((-1,) + (1,) * rank)
+    result = np.add(start, np.multiply(np.subtract(stop, start), steps))
+    return (result, np.divide(np.subtract(stop, start), parts)) if retstep else result
 
 
 @rule()

@@ -171,6 +171,9 @@ for _ufunc in (
     np.logical_xor,
     np.bitwise_and,
     np.bitwise_or,
+    np.bitwise_xor,
+    np.left_shift,
+    np.right_shift,
     np.invert,
 ):
     _flat(_ufunc)

@@ -9,7 +9,7 @@ import types
 
 import numpy as np
 
-from . import dual_special
+from . import dual_special, dual_tables  # noqa: F401
 from .dual_core import (
     FUNCTIONS,
     UFUNCS,

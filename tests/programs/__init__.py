@@ -11,6 +11,7 @@ from . import (  # noqa: F401
     loops,
     masks,
     mixtures,
+    numpy_width,
     second_order,
     simulation,
     special,

@@ -142,6 +142,9 @@ class Kernel(Control):
             self.stack_node(node)
         elif kind == "index":
             self._index(node)
+        elif kind == "order":
+            self._births(node)
+            self.order(node)
         elif isinstance(node.result.type, Scalar):
             self._scalar_node(node)
         elif node.result in self.storage.shares:

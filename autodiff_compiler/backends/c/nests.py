@@ -259,6 +259,36 @@ class Nests(Expressions):
         for r in node.results:
             self.lengths[r, 0] = Text(count)
 
+    def order(self, node: Node) -> None:
+        """Permutations that sort, and places in what is sorted: calls of helpers."""
+        x = node.operands[0]
+        assert isinstance(node.op.c, str)
+        helper = node.op.c + {F64: "", F32: "f", I64: "i"}[x.type.dtype]
+        if len(node.operands) > 1:
+            self._searched(node, helper)
+            return
+        sizes, axis = self.shape(x), node.attrs["axis"]
+        work = self.names.fresh("work")
+        self.allocate(work, I64, [sizes[axis], Text("2")])
+        lanes = [Text("1") if k == axis else n for k, n in enumerate(sizes)]
+        step = self.count(sizes[axis + 1 :])
+        with self.nest(lanes) as index:
+            at = self.offset(index, sizes)
+            lane, out = (f"{self.name_of(v)} + {at.at(60)}" for v in (x, node.result))
+            self.w.line(f"{helper}({lane}, {sizes[axis]}, {step}, {out}, {work});")
+
+    def _searched(self, node: Node, helper: str) -> None:
+        a, v = node.operands
+        (n,) = self.shape(a)
+        right = int(node.attrs["side"] == "right")
+        if isinstance(v.type, Scalar):
+            call = Text(f"{helper}({self.name_of(a)}, {n}, {self.text(v)}, {right})")
+            self.local(node.result, call)
+            return
+        with self.nest(self.shape(v)) as index:
+            call = Text(f"{helper}({self.name_of(a)}, {n}, {self.element(v, index)}, {right})")
+            self.set_element(node.result, index, call)
+
     def index_array(self, node: Node) -> None:
         """index on an array: each entry is checked and wrapped."""
         i, n = node.operands

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from . import order
 from .special import FOR_DOUBLES, FOR_FLOATS
 
 __all__ = [
@@ -47,7 +48,7 @@ _MATH = {
     "sinh": 1, "cosh": 1, "atan": 1, "asin": 1, "acos": 1, "fabs": 1, "floor": 1, "ceil": 1,
     "rint": 1, "trunc": 1, "atan2": 2, "hypot": 2, "pow": 2, "fmod": 2, "cbrt": 1, "log2": 1,
     "log10": 1, "exp2": 1, "erf": 1, "erfc": 1, "asinh": 1, "acosh": 1, "atanh": 1, "copysign": 2,
-    "lgamma": 1, "tgamma": 1, "remainder": 2,
+    "lgamma": 1, "tgamma": 1, "remainder": 2, "fmax": 2, "fmin": 2,
 }  # fmt: skip
 _VECTOR = """
 exp log sin cos pow tan tanh sinh cosh asin acos atan atan2 expm1 log1p cbrt log2 log10 exp2 erf
@@ -141,6 +142,28 @@ static inline REAL adc_floordiv@(REAL a, REAL b) {
   if (q == 0) return copysign@(0, a / b);
   down = floor@(q);
   return q - down > (REAL)0.5 ? down + 1 : down;
+}
+""")
+_for_floats("""
+/* log(exp(a) + exp(b)) */
+static inline REAL adc_logaddexp@(REAL a, REAL b) {
+  const REAL d = a - b;
+  if (a == b) return a + (REAL)0.6931471805599453;
+  return d > 0 ? a + log1p@(exp@(-d)) : d <= 0 ? b + log1p@(exp@(d)) : d;
+}
+""")
+_for_floats("""
+/* the same of base 2 */
+static inline REAL adc_logaddexp2@(REAL a, REAL b) {
+  const REAL d = a - b, per_ln2 = (REAL)1.4426950408889634;
+  if (a == b) return a + 1;
+  return d > 0 ? a + per_ln2 * log1p@(exp2@(-d)) : d <= 0 ? b + per_ln2 * log1p@(exp2@(d)) : d;
+}
+""")
+_for_floats("""
+static inline REAL adc_sinc@(REAL x) {
+  const REAL z = (REAL)3.141592653589793 * x;
+  return z == 0 ? 1 : sin@(z) / z;
 }
 """)
 _helper("""
@@ -391,6 +414,12 @@ static int adc_distinct(long long *rows, long long count, long long width) {
   return 1;
 }
 """)
+
+# --- order ----------------------------------------------------------------------------------------
+
+for _text in order.FOR_NUMBERS:
+    _for_floats(_text)
+    _helper(_text.replace("REAL", "long long").replace("@", "i"))
 
 # --- matrix products ------------------------------------------------------------------------------
 

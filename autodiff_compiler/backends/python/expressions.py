@@ -23,7 +23,7 @@ _OWN_INTS = {"iadd", "isub", "imul", "ipow"}
 
 #: The kinds of ops that are printed: the keys of `Expressions`' table.
 KINDS = frozenset(
-    "elementwise reduce contract shape create index stack control check undefined".split()
+    "elementwise reduce contract order shape create index stack control check undefined".split()
 )
 
 
@@ -77,6 +77,7 @@ class Expressions:
             "elementwise": self._elementwise,
             "reduce": self._reduce,
             "contract": self._contract,
+            "order": self._order,
             "shape": self._shape,
             "create": self._create,
             "index": self._index,
@@ -232,6 +233,12 @@ class Expressions:
         assert node.op.infix is not None
         left, right = node.operands
         return infix(node.op.infix, self.value(left), self.value(right), PYTHON)
+
+    def _order(self, node: Node, value: Value) -> Text:
+        assert isinstance(node.op.numpy, str)
+        texts = dict(zip("xy", map(self.loose, node.operands)))
+        attrs = {name: repr(known) for name, known in node.attrs.items()}
+        return Text(node.op.numpy.format(**texts, **attrs))
 
     # -- shapes ---------------------------------------------------------------------------------
 
