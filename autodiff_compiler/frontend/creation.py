@@ -335,8 +335,8 @@ def _triangle(st: State, m: Abstract, k: Abstract | None, keeps: Op) -> Abstract
 
 
 def diagonal_value(st: State, value: Value, k: int) -> Value:
-    """The entries (i, i + k) of a matrix."""
-    rows, columns = st.b.dims[value]
+    """The entries (i, i + k) of a matrix, or of each of a stack."""
+    rows, columns = st.b.dims[value][-2:]
     down = known.calculate(st, ew.sub, rows, max(-k, 0))
     across = known.calculate(st, ew.sub, columns, max(k, 0))
     length = known.calculate(st, ew.minimum, down, across)
@@ -347,7 +347,12 @@ def diagonal_value(st: State, value: Value, k: int) -> Value:
         first = _shifted(st, first, -k)
     elif k > 0:
         second = _shifted(st, second, k)
-    return st.b.emit(load, value, first, second, index="aa", ones=())
+    stacked: list[Value] = []
+    for d in st.b.dims[value][:-2]:
+        stacked += (known.const(st, 0), known.value(st, d), known.const(st, 1))
+    letters = "s" * (value.type.rank - 2) + "aa"
+    ones = tuple(j for j, d in enumerate(st.b.dims[value][:-2]) if isinstance(d, int) and d == 1)
+    return st.b.emit(load, value, *stacked, first, second, index=letters, ones=ones)
 
 
 def _shifted(st: State, places: Value, k: int) -> Value:

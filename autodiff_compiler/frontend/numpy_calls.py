@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.types import DTYPE_NAME, FLOATS
+from ..ir.types import DTYPE_NAME
 from ..ops import elementwise as ew
-from ..ops.reduce import sum_
 from . import (
     advanced,
     builtin_calls,
     concatenation,
-    contract,
     creation,
+    einsum,
     folding,
+    linear_algebra,
     math_calls,
+    norms,
+    products,
     reductions,
     shaping,
     ufunc_methods,
@@ -42,18 +44,21 @@ from .frames import PythonRaises
 from .indexing import getitem, setitem
 from .keys import SliceVal
 from .promotion import assign
-from .registry import HANDLERS, axes, flag, given, handles, into, invoke, one_axis
+from .registry import HANDLERS, given, handles, into, invoke, one_axis
 from .reshaping import flat_value
 from .state import State
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 
 #: Modules that register their handlers on being imported.
-_REGISTERED = (builtin_calls, concatenation, creation, folding, shaping)
+_REGISTERED = (
+    builtin_calls, concatenation, creation, einsum, folding, linear_algebra, norms, products,
+    reductions, shaping,
+)  # fmt: skip
 _HINTS = {
     "sort": "sorting is not differentiated; sort before, or use a loop",
     "argsort": "compute the order outside and pass it as an index array",
-    "einsum": "write it with `@`, np.outer and sums",
-    "tensordot": "write it with `@`",
+    "eig": "eigenvalues of a general matrix are complex; of a symmetric one use np.linalg.eigh",
+    "eigvals": "eigenvalues of a general matrix are complex; of a symmetric one use np.linalg.eigvalsh",
     "meshgrid": "use broadcasting: `x[:, None]` and `y[None, :]`",
     "vectorize": "write the loop",
     "tile": "use broadcasting or np.concatenate",
@@ -235,31 +240,6 @@ def clip(
     return wrap(st, value)
 
 
-@handles(np.dot, methods=["dot"])
-def dot(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> Abstract:
-    return contract.dot(st, a, b)
-
-
-@handles(np.matmul)
-def matmul(st: State, x1: Abstract, x2: Abstract, out: Abstract | None = None) -> Abstract:
-    return contract.matmul(st, x1, x2)
-
-
-@handles(np.inner)
-def inner(st: State, a: Abstract, b: Abstract) -> Abstract:
-    return contract.inner(st, a, b)
-
-
-@handles(np.vdot)
-def vdot(st: State, a: Abstract, b: Abstract) -> Abstract:
-    return contract.vdot(st, a, b)
-
-
-@handles(np.outer)
-def outer(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> Abstract:
-    return contract.outer(st, a, b)
-
-
 @handles(np.take, methods=["take"])
 def take(st: State, a: Abstract, indices: Abstract, axis: Abstract | None = None) -> Abstract:
     ref = shaping.as_ref(st, a)
@@ -294,24 +274,6 @@ def fill_diagonal(st: State, a: Abstract, val: Abstract) -> Abstract:
     places = fresh_array(st, creation.counting(st, rows))
     setitem(st, a, TupleVal((places, places)), val)
     return Static(None)
-
-
-@handles(np.linalg.norm)
-def norm(
-    st: State, x: Abstract, ord: Abstract | None = None, axis: Abstract | None = None,
-    keepdims: Abstract | None = None,
-) -> Abstract:  # fmt: skip
-    given_ = operand(st, x)
-    rank = given_.value.type.rank
-    over = axes(st, axis, rank)
-    if given(ord) and not (ord == Static(2) and len(over) == 1):
-        st.refuse("only the 2-norm of vectors and the Frobenius norm are supported")
-    if given(ord) is False and len(over) > 2 and given(axis):
-        st.refuse("improper number of dimensions to norm")
-    value = given_.value if given_.value.type.dtype in FLOATS else convert(st, given_.value, "f64")
-    square = st.b.emit(ew.mul, value, value)
-    total = reductions.reduce_value(st, sum_, square, over, flag(st, keepdims))
-    return wrap(st, st.b.emit(ew.sqrt, total))
 
 
 @handles(np.ndim)

@@ -17,7 +17,7 @@ from .creation import diagonal_value, matrix_of_diagonal, shape_of
 from .frames import PythonRaises
 from .indexing import getitem
 from .keys import SliceVal
-from .registry import axes, given, handles, integer, one_axis, sequence
+from .registry import axes, dtype_argument, given, handles, integer, one_axis, sequence
 from .reshaping import flat_value, reshaped, resolve, shares
 from .state import State
 from .values import Abstract, ArrayRef, Static, TupleVal
@@ -206,11 +206,24 @@ def diag(st: State, v: Abstract, k: Abstract | None = None) -> Abstract:
 
 
 @handles(np.diagonal, methods=["diagonal"])
-def diagonal(st: State, a: Abstract, offset: Abstract | None = None) -> Abstract:
+def diagonal(
+    st: State, a: Abstract, offset: Abstract | None = None, axis1: Abstract | None = None,
+    axis2: Abstract | None = None,
+) -> Abstract:  # fmt: skip
     ref = as_ref(st, a)
-    if type_of(st, ref).rank != 2:
-        st.refuse("the diagonal of an array that is no matrix is not supported")
+    ref = _matrices_last(st, ref, axis1 or Static(0), axis2 or Static(1))
     return _diagonal(st, ref, integer(st, offset, "the offset") if given(offset) else 0)
+
+
+def _matrices_last(st: State, ref: ArrayRef, axis1: Abstract, axis2: Abstract) -> ArrayRef:
+    rank = type_of(st, ref).rank
+    if rank < 2:
+        raise PythonRaises("diag requires an array of at least two dimensions")
+    i, j = one_axis(st, axis1, rank), one_axis(st, axis2, rank)
+    if i == j:
+        raise PythonRaises("axis1 and axis2 cannot be the same")
+    perm = (*(k for k in range(rank) if k not in (i, j)), i, j)
+    return ref if perm == tuple(range(rank)) else transposed(st, ref, perm)
 
 
 def _diagonal(st: State, ref: ArrayRef, offset: int) -> ArrayRef:
@@ -222,11 +235,40 @@ def _diagonal(st: State, ref: ArrayRef, offset: int) -> ArrayRef:
 
 
 @handles(np.trace, methods=["trace"])
-def trace(st: State, a: Abstract, offset: Abstract | None = None) -> Abstract:
-    value = operand(st, a).value
-    if value.type.rank != 2:
-        st.refuse("the trace of an array that is no matrix is not supported")
+def trace(
+    st: State, a: Abstract, offset: Abstract | None = None, axis1: Abstract | None = None,
+    axis2: Abstract | None = None, dtype: Abstract | None = None,
+) -> Abstract:  # fmt: skip
+    ref = _matrices_last(st, as_ref(st, a), axis1 or Static(0), axis2 or Static(1))
+    value = operand(st, ref).value
     found = diagonal_value(st, value, integer(st, offset, "the offset") if given(offset) else 0)
-    if found.type.dtype in ("bool", "i32"):
+    wanted = dtype_argument(st, dtype)
+    if wanted is not None:
+        found = convert(st, found, wanted)
+    elif found.type.dtype in ("bool", "i32"):
         found = convert(st, found, "i64")
-    return wrap(st, st.b.emit(sum_, found, axes=(0,)))
+    return wrap(st, st.b.emit(sum_, found, axes=(found.type.rank - 1,)))
+
+
+def matrix_transpose(st: State, x: Abstract) -> Abstract:
+    ref = as_ref(st, x)
+    rank = type_of(st, ref).rank
+    if rank < 2:
+        raise PythonRaises("Input array must be at least 2-dimensional")
+    return transposed(st, ref, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _last_diagonal(st: State, x: Abstract, *, offset: Abstract | None = None) -> Abstract:
+    return diagonal(st, x, offset, Static(-2), Static(-1))
+
+
+def _last_trace(
+    st: State, x: Abstract, *, offset: Abstract | None = None, dtype: Abstract | None = None
+) -> Abstract:
+    return trace(st, x, offset, Static(-2), Static(-1), dtype)
+
+
+if hasattr(np.linalg, "matrix_transpose"):  # since NumPy 2.0
+    handles(np.matrix_transpose, np.linalg.matrix_transpose)(matrix_transpose)
+    handles(np.linalg.diagonal)(_last_diagonal)
+    handles(np.linalg.trace)(_last_trace)

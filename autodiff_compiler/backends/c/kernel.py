@@ -142,6 +142,8 @@ class Kernel(Control):
             self.stack_node(node)
         elif kind == "index":
             self._index(node)
+        elif kind == "linalg":
+            self.linear_algebra(node)
         elif isinstance(node.result.type, Scalar):
             self._scalar_node(node)
         elif node.result in self.storage.shares:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ABI",
+    "define",
     "REQUIRED_FLAGS",
     "VECTOR_MATH",
     "PURE",
@@ -68,7 +69,8 @@ _HELPERS: dict[str, str] = {}
 _DEFINES = re.compile(r"typedef (?:struct|double|float) (\w+)|#define (\w+)|\b(adc_\w+)\(")
 
 
-def _helper(text: str) -> None:
+def define(text: str) -> None:
+    """A helper, under the name that its text defines."""
     found = _DEFINES.search(re.sub(r"/\*.*?\*/", "", text))
     assert found, text
     _HELPERS[next(name for name in found.groups() if name)] = text.strip("\n") + "\n"
@@ -76,19 +78,19 @@ def _helper(text: str) -> None:
 
 def _for_floats(text: str) -> None:
     """A helper for double, and the same for float under a name that ends in `f`."""
-    _helper(text.replace("REAL", "double").replace("@", ""))
-    _helper(text.replace("REAL", "float").replace("@", "f"))
+    define(text.replace("REAL", "double").replace("@", ""))
+    define(text.replace("REAL", "float").replace("@", "f"))
 
 
-_helper("""
+define("""
 #define ADC_CHECK(number, holds) \\
   do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
 """)
-_helper("""
+define("""
 #define ADC_MEMORY(ok) \\
   do { if (!(ok)) { status = 2; goto done; } } while (0)
 """)
-_helper("""
+define("""
 #define ADC_POLL(weight) \\
   do { \\
     if ((work += (weight)) > 1000000) { \\
@@ -98,7 +100,7 @@ _helper("""
   } while (0)
 """)
 
-_helper("""
+define("""
 #define ADC_POLL_TRIPS(count) \\
   do { \\
     const long long trips_ahead = (count); \\
@@ -141,7 +143,7 @@ static inline REAL adc_floordiv@(REAL a, REAL b) {
   return q - down > (REAL)0.5 ? down + 1 : down;
 }
 """)
-_helper("""
+define("""
 /* rounds down; 0 where NumPy only warns */
 static inline long long adc_floordivi(long long a, long long b) {
   long long q;
@@ -151,7 +153,7 @@ static inline long long adc_floordivi(long long a, long long b) {
   return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
 }
 """)
-_helper("""
+define("""
 /* the remainder that has b's sign; 0 where NumPy only warns */
 static inline long long adc_modi(long long a, long long b) {
   long long r;
@@ -160,10 +162,10 @@ static inline long long adc_modi(long long a, long long b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 """)
-_helper("""
+define("""
 static inline long long adc_iabs(long long x) { return x < 0 ? -x : x; }
 """)
-_helper("""
+define("""
 /* wraps; the exponent is not negative */
 static inline long long adc_wpow(long long x, long long n) {
   long long r = 1;
@@ -171,7 +173,7 @@ static inline long long adc_wpow(long long x, long long n) {
   return r;
 }
 """)
-_helper("""
+define("""
 /* nonzero if x ** n is no long long */
 static inline int adc_ipow(long long x, long long n, long long *r) {
   *r = 1;
@@ -184,24 +186,24 @@ static inline int adc_ipow(long long x, long long n, long long *r) {
   return 0;
 }
 """)
-_helper("""
+define("""
 static inline long long adc_f2l(double x) {
   return x >= -9223372036854775808.0 && x < 9223372036854775808.0 ? (long long)x : -9223372036854775807LL - 1;
 }
 """)
-_helper("""
+define("""
 static inline int adc_f2i(double x) {
   return x > -2147483649.0 && x < 2147483648.0 ? (int)x : -2147483647 - 1;
 }
 """)
-_helper("""
+define("""
 /* the product of lengths; the largest number where it does not fit */
 static inline long long adc_times(long long a, long long b) {
   long long r;
   return __builtin_mul_overflow(a, b, &r) ? 9223372036854775807LL : r;
 }
 """)
-_helper("""
+define("""
 /* how many numbers range(start, stop, step) has */
 static inline unsigned long long adc_trips(long long start, long long stop, long long step) {
   unsigned long long a = (unsigned long long)start, b = (unsigned long long)stop;
@@ -215,14 +217,14 @@ PURE = frozenset(_HELPERS) - {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL", "ADC_POLL_T
 
 # --- slices ---------------------------------------------------------------------------------------
 
-_helper("""
+define("""
 /* a bound of a slice, wrapped and clipped to low..high */
 static inline long long adc_clip(long long i, long long n, long long low, long long high) {
   if (i < 0) i += n;
   return i < low ? low : i > high ? high : i;
 }
 """)
-_helper("""
+define("""
 /* the length of a slice with bounds that are wrapped and clipped */
 static inline long long adc_length(long long lo, long long hi, long long step) {
   return (long long)adc_trips(lo, hi, step);
@@ -231,11 +233,11 @@ static inline long long adc_length(long long lo, long long hi, long long step) {
 
 # --- memory ---------------------------------------------------------------------------------------
 
-_helper("""
+define("""
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. */
 typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
 """)
-_helper("""
+define("""
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
   struct adc_stack *older;
@@ -244,13 +246,13 @@ typedef struct adc_stack {
   long long used, room, length, ends_room;
 } adc_stack;
 """)
-_helper("""
+define("""
 typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
 """)
-_helper("""
+define("""
 typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; } adc_mark;
 """)
-_helper("""
+define("""
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now;
@@ -277,7 +279,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 """)
-_helper("""
+define("""
 static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
@@ -287,7 +289,7 @@ static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   }
 }
 """)
-_helper("""
+define("""
 static inline adc_mark adc_here(const adc_frame *f) {
   adc_mark m;
   m.chunk = f->now;
@@ -296,14 +298,14 @@ static inline adc_mark adc_here(const adc_frame *f) {
   return m;
 }
 """)
-_helper("""
+define("""
 static inline void adc_release(adc_frame *f, adc_mark m) {
   if (f->stacks != m.stacks) adc_free_stacks(f, m.stacks);
   f->now = m.chunk ? m.chunk : f->first;
   if (f->now) f->now->used = m.used;
 }
 """)
-_helper("""
+define("""
 static void adc_leave(adc_frame *f) {
   adc_free_stacks(f, 0);
   while (f->first) {
@@ -313,19 +315,19 @@ static void adc_leave(adc_frame *f) {
   }
 }
 """)
-_helper("""
+define("""
 static inline void adc_copy(void *to, const void *from, long long count, long long size) {
   if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
 }
 """)
 
-_helper("""
+define("""
 static int adc_less(const long long *a, const long long *b, long long width) {
   for (long long k = 0; k < width; k++) if (a[k] != b[k]) return a[k] < b[k];
   return 0;
 }
 """)
-_helper("""
+define("""
 /* sorts rows of indices (heap sort, in place) and tells whether all differ */
 static int adc_distinct(long long *rows, long long count, long long width) {
   for (long long end = count, top = count / 2; end > 1;) {
@@ -421,7 +423,7 @@ static void adc_matmul@(
 
 # --- stacks ---------------------------------------------------------------------------------------
 
-_helper("""
+define("""
 static adc_stack *adc_stack_new(adc_frame *f) {
   adc_stack *s = adc_alloc(f, 1, sizeof *s);
   if (!s) return 0;
@@ -431,7 +433,7 @@ static adc_stack *adc_stack_new(adc_frame *f) {
   return s;
 }
 """)
-_helper("""
+define("""
 static int adc_grow(char **data, long long *room, long long needed) {
   long long more = *room + *room / 2 + 256;
   char *bigger;
@@ -443,7 +445,7 @@ static int adc_grow(char **data, long long *room, long long needed) {
   return 1;
 }
 """)
-_helper("""
+define("""
 /* makes room for one more element and gives its place, or null */
 static inline void *adc_push(adc_stack *s, long long count, long long size) {
   long long bytes;
@@ -455,7 +457,7 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   return s->data + s->used - bytes;
 }
 """)
-_helper("""
+define("""
 /* the same for elements that are arrays: they may differ in size */
 static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
   char *ends = (char *)s->ends;
@@ -467,7 +469,7 @@ static inline void *adc_push_array(adc_stack *s, long long count, long long size
   return adc_push(s, count, size);
 }
 """)
-_helper("""
+define("""
 /* shortens by one element and gives its place, good until the next push */
 static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   s->used -= count * size;
@@ -475,7 +477,7 @@ static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   return s->data + s->used;
 }
 """)
-_helper("""
+define("""
 /* makes `to` hold what `from` holds; null if there is no memory */
 static adc_stack *adc_stack_copy(adc_stack *to, const adc_stack *from) {
   char *ends = (char *)to->ends;
@@ -492,7 +494,7 @@ static adc_stack *adc_stack_copy(adc_stack *to, const adc_stack *from) {
   return to;
 }
 """)
-_helper("""
+define("""
 /* trades contents: how a stack outlives the loop body that it was made in */
 static inline void adc_stack_swap(adc_stack *a, adc_stack *b) {
   adc_stack old = *a;

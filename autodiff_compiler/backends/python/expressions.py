@@ -23,7 +23,7 @@ _OWN_INTS = {"iadd", "isub", "imul", "ipow"}
 
 #: The kinds of ops that are printed: the keys of `Expressions`' table.
 KINDS = frozenset(
-    "elementwise reduce contract shape create index stack control check undefined".split()
+    "elementwise reduce contract linalg shape create index stack control check undefined".split()
 )
 
 
@@ -77,6 +77,7 @@ class Expressions:
             "elementwise": self._elementwise,
             "reduce": self._reduce,
             "contract": self._contract,
+            "linalg": self._linalg,
             "shape": self._shape,
             "create": self._create,
             "index": self._index,
@@ -232,6 +233,16 @@ class Expressions:
         assert node.op.infix is not None
         left, right = node.operands
         return infix(node.op.infix, self.value(left), self.value(right), PYTHON)
+
+    def linalg_call(self, node: Node) -> Text:
+        """The call that gives all results of the node."""
+        return fill(node.op.numpy, dict(zip("xyz", map(self.value, node.operands))), PYTHON)
+
+    def _linalg(self, node: Node, value: Value) -> Text:
+        call = self.linalg_call(node)
+        if len(node.results) == 1:
+            return call
+        return Text(f"{call}[{node.results.index(value)}]")
 
     # -- shapes ---------------------------------------------------------------------------------
 
