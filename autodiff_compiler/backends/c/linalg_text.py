@@ -179,8 +179,8 @@ static int adc_cholesky(adc_frame *f, long long n, const double *a, double *l) {
       for (long long k = 0; k < j; k++) sum += p[k] * q[k];
       sum = a[i * n + j] - sum;
       if (j < i) l[i * n + j] = sum / l[j * n + j];
-      else if (sum > 0) l[i * n + i] = sqrt(sum);
-      else return 1;
+      else if (sum <= 0) return 1;
+      else l[i * n + i] = sqrt(sum);
     }
     for (long long j = i + 1; j < n; j++) l[i * n + j] = 0;
   }
