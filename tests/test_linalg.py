@@ -326,6 +326,38 @@ def test_eigenvectors_have_no_form_in_c():
     assert ad.compile(first_axis)(a) == first_axis(a)
 
 
+def reconstruction_error(x):
+    centred = x - x.mean(axis=0)
+    w, v = np.linalg.eigh(centred.T @ centred)
+    top = v[:, -2:]
+    return np.sum((centred - centred @ top @ top.T) ** 2) + w[0]
+
+
+def procrustes(x):
+    u, _, vh = np.linalg.svd(x[:3].T @ x[3:6, :])
+    return np.sum((x[:3] @ u @ vh - x[3:6]) ** 2)
+
+
+def entries_of_vectors(x):
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    w, v = np.linalg.eigh(x.T @ x, UPLO="U")
+    return np.sum(np.sin(u) * s) + vh[0, 1] ** 3 + v[1, 1] * w[0]
+
+
+def vectors_of_a_stack(x):
+    stack = np.stack((x[:4], x[2:6], x[4:8])) @ np.diag([1.0, 2.0, 3.0, 4.0])
+    w, v = np.linalg.eigh(stack + stack.swapaxes(1, 2))
+    u, s, vh = np.linalg.svd(stack[:, :3], full_matrices=False)
+    return np.sum(v[:, 0] * w) + np.sum(np.cos(u @ vh[:, :, 1:])) + s[1, 0]
+
+
+@pytest.mark.parametrize(
+    "f", [reconstruction_error, procrustes, entries_of_vectors, vectors_of_a_stack]
+)
+def test_vectors_in_python(f):
+    check_grads(f, (np.random.default_rng(5).normal(size=(8, 4)),), order=2, backends=("python",))
+
+
 def test_a_sign_that_hangs_on_rounding_stops_the_kernel():
     """The second column is orthogonal to the first: LAPACK's sign there is that of a rounding error."""
     a = np.array([[3.0, 4.0], [4.0, -3.0], [0.0, 1.0]])

@@ -198,7 +198,10 @@ def _joined(st: State, a: Term, b: Term, keep: set[str]) -> Term:
 def _multiplied(
     st: State, a: Term, b: Term, batch: Labels, rows: Labels, over: Labels, columns: Labels
 ) -> Term:
-    lengths = {x: d for t in (a, b) for x, d in zip(t.labels, st.b.dims.get(t.value, ()))}
+    lengths: dict[str, KnownDim] = {}
+    for t in (a, b):
+        for label, d in zip(t.labels, st.b.dims.get(t.value, ())):
+            lengths.setdefault(label, d)
     stacked = bool(batch)
     x = _merged(st, _arranged(st, a, [*batch, *rows, *over]), batch, rows, over, stacked, lengths)
     y = _merged(

@@ -80,3 +80,11 @@ def products_in_a_loop(x, ws):
 )
 def stacked_single_floats(a, b):
     return np.sum(np.tanh(a @ b)) + np.einsum("ij,bji->", a, b)
+
+
+@program(
+    lambda r: (r.normal(size=(4, 2)), r.normal(size=(3, 2, 5)), r.normal(size=(4, 5))), (0, 1, 2),
+    second_order=True,
+)  # fmt: skip
+def bilinear_layer(x, ws, y):
+    return np.sum(np.tanh(np.einsum("bi,kij,bj->bk", x, ws, y)))
