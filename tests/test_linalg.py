@@ -334,8 +334,8 @@ def reconstruction_error(x):
 
 
 def procrustes(x):
-    u, _, vh = np.linalg.svd(x[:3].T @ x[3:6, :])
-    return np.sum((x[:3] @ u @ vh - x[3:6]) ** 2)
+    u, _, vh = np.linalg.svd(x[:4].T @ x[4:])
+    return np.sum((x[:4] @ u @ vh - x[4:]) ** 2)
 
 
 def entries_of_vectors(x):
