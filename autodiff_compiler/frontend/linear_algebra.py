@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from .frames import PythonRaises
 from .registry import flag, given, handles
 from .state import State
 from .values import Abstract, Num, Static, TupleVal
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 SQUARE = "Last 2 dimensions of the array must be square"
 
@@ -148,7 +151,7 @@ def pinv(
 
 
 @handles(np.linalg.lstsq)
-def lstsq(st: State, a: Abstract, b: Abstract, rcond: Abstract | None = None) -> Abstract:
+def lstsq(st: Tracer, a: Abstract, b: Abstract, rcond: Abstract | None = None) -> Abstract:
     """The solution where it is the only one: no fewer rows than columns, full rank (checked)."""
     if given(rcond):
         st.refuse("np.linalg.lstsq with rcond= other than None is not supported")
@@ -246,7 +249,8 @@ def svd(
         return wrap(st, singular_values(st, value))
     if flag(st, full_matrices, True):
         why = "np.linalg.svd of a matrix that is not square, without full_matrices=False"
-        st.check_same(*st.b.dims[value][-2:], why)
+        m, n = st.b.dims[value][-2:]
+        st.check_same(m, n, why)
     k, attrs = _shorter(st, value)
     parts = st.b.emit(ops.svd, value, k, **attrs)
     return TupleVal(tuple(wrap(st, v) for v in parts))
@@ -261,7 +265,7 @@ if hasattr(np.linalg, "svdvals"):  # since NumPy 2.0
 
 
 @handles(np.linalg.cond)
-def cond(st: State, x: Abstract, p: Abstract | None = None) -> Abstract:
+def cond(st: Tracer, x: Abstract, p: Abstract | None = None) -> Abstract:
     value = fresh_array(st, st.b.emit(copy, matrix(st, x)))
     if not given(p) or p == Static(2):
         return st.inline_source(library.condition, (value,))
@@ -272,7 +276,7 @@ def cond(st: State, x: Abstract, p: Abstract | None = None) -> Abstract:
 
 @handles(np.linalg.matrix_rank)
 def matrix_rank(
-    st: State, A: Abstract, tol: Abstract | None = None, hermitian: Abstract | None = None, *,
+    st: Tracer, A: Abstract, tol: Abstract | None = None, hermitian: Abstract | None = None, *,
     rtol: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     if given(tol) or given(rtol) or flag(st, hermitian):

@@ -25,6 +25,7 @@ from . import (
     norms,
     products,
     reductions,
+    scipy_calls,
     shaping,
     ufunc_methods,
     ufuncs,
@@ -83,6 +84,7 @@ def known(function: Any) -> bool:
         or function in math_calls.OPS
         or _ufunc_method(function) is not None
         or _scalar_type(function) is not None
+        or scipy_calls.handler(function) is not None
         or _module(function) in ("numpy", "math", "builtins")
     )
 
@@ -98,6 +100,9 @@ def call(
     name = name_of(function)
     if function in HANDLERS and not _foldable(function, args, kwargs):
         return invoke(st, HANDLERS[function], name, args, kwargs)
+    of_scipy = scipy_calls.handler(function)
+    if of_scipy is not None:
+        return invoke(st, of_scipy, f"scipy.linalg.{function.__name__}", args, kwargs)
     if isinstance(function, np.ufunc):
         return _ufunc(st, function, name, args, dict(kwargs))
     if _foldable(function, args, kwargs):

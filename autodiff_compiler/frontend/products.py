@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from .registry import flag, given, handles, integer, one_axis, sequence
 from .reshaping import flat_value, reshaped
 from .state import State
 from .values import Abstract, Static, TupleVal
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
 
 
 def _scaled(st: State, x: Value, y: Value) -> Abstract:
@@ -112,8 +116,9 @@ def _paired_axes(
 # --- vectors in stacks ----------------------------------------------------------------------------
 
 
-def _vectors(st: State, x: Value, y: Value, axis: Abstract | None) -> Value:
+def _vectors(st: State, pair: Sequence[Value], axis: Abstract | None) -> Value:
     """The dot products of vectors along an axis."""
+    x, y = pair
     if not _are_arrays(x, y) or not x.type.rank or not y.type.rank:
         raise PythonRaises("vecdot takes arrays")
     if x.type.dtype == "bool":
@@ -138,7 +143,7 @@ def vecdot(
 ) -> Abstract:  # fmt: skip
     if flag(st, keepdims):
         st.refuse("vecdot with keepdims= is not supported")
-    return wrap(st, _vectors(st, *common(st, x1, x2), axis))
+    return wrap(st, _vectors(st, common(st, x1, x2), axis))
 
 
 def matvec(st: State, x1: Abstract, x2: Abstract, out: Abstract | None = None) -> Abstract:
@@ -195,7 +200,7 @@ def kron(st: State, a: Abstract, b: Abstract) -> Abstract:
 
 @handles(np.cross)
 def cross(
-    st: State, a: Abstract, b: Abstract, axisa: Abstract | None = None,
+    st: Tracer, a: Abstract, b: Abstract, axisa: Abstract | None = None,
     axisb: Abstract | None = None, axisc: Abstract | None = None, axis: Abstract | None = None,
 ) -> Abstract:  # fmt: skip
     """np.cross of vectors of three components."""
@@ -208,7 +213,7 @@ def cross(
 
 
 def linalg_cross(
-    st: State, x1: Abstract, x2: Abstract, *, axis: Abstract | None = None
+    st: Tracer, x1: Abstract, x2: Abstract, *, axis: Abstract | None = None
 ) -> Abstract:
     return cross(st, x1, x2, axis=axis)
 

@@ -181,6 +181,36 @@ def _qr(a, mode="reduced"):
     return second if mode == "r" else (make(a.level, q, dq), second)
 
 
+# --- scipy.linalg, under its functions' full names ------------------------------------------------------------------
+
+
+@rule()
+def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, **_):
+    part = _call("tril" if lower else "triu", a, -1 if lower else 1)
+    on = np.eye(shape_of(a)[0])
+    part = np.add(part, on if unit_diagonal else np.multiply(on, a))
+    return np.linalg.solve(_turned(part) if trans in (1, 2, "T", "C") else part, b)
+
+
+@rule("scipy.linalg._decomp_cholesky.cholesky")
+def _scipy_cholesky(a, lower=False, **_):
+    return _cholesky(a, upper=not lower)
+
+
+@rule()
+def cho_factor(a, lower=False, **_):
+    factor = _scipy_cholesky(a, lower)
+    rest = _call("triu", a, 1) if lower else _call("tril", a, -1)
+    return np.add(factor, rest), lower
+
+
+@rule()
+def cho_solve(c_and_lower, b, **_):
+    c, lower = c_and_lower
+    factor = _call("tril", c) if lower else _turned(_call("triu", c))
+    return np.linalg.solve(np.matmul(factor, _turned(factor)), b)
+
+
 # --- spectra --------------------------------------------------------------------------------------------------------
 
 

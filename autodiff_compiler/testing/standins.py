@@ -262,13 +262,16 @@ def stand_in(x):
         return FLOATS.get(x, x)
     if x is math:
         return MathStandIn()
-    if isinstance(x, types.ModuleType) and x.__name__.split(".")[0] == "numpy":
+    if isinstance(x, types.ModuleType) and (
+        x.__name__.split(".")[0] == "numpy" or x.__name__ in ("scipy", "scipy.linalg")
+    ):
         return NumpyStandIn(x)
     if isinstance(x, types.BuiltinFunctionType) and getattr(math, x.__name__, None) is x:
         return MathFunction(x.__name__)
     if getattr(x, "__module__", None) in ("operator", "_operator") or x is operator:
         return x
-    if callable(x) and (getattr(x, "__module__", None) or "").split(".")[0] == "numpy":
+    home = getattr(x, "__module__", None) or ""
+    if callable(x) and (home.split(".")[0] == "numpy" or home.startswith("scipy.linalg")):
         return FunctionStandIn(x)
     return x
 
