@@ -146,6 +146,20 @@ def test_spectra_with_structure():
     assert in_c(det, np.array([[0.0, 1.0], [1.0, 0.0]])) == -1.0
 
 
+@pytest.mark.parametrize("n", [2, 7, 60])
+def test_vectors_of_the_helpers(n):
+    """Gradients of sums over spectra put the matrix together again from the vectors."""
+    q, _ = np.linalg.qr(square(n))
+    for w in (np.arange(n) - 1.0, np.repeat(1.0, n), np.logspace(0, -12, n), np.arange(n) // 2):
+        s = (q * w) @ q.T
+        s = s + s.T
+        gradient = ad.grad(lambda a: np.sum(np.linalg.eigvalsh(a) ** 2), backend="c")(s)
+        close(gradient, 4 * np.tril(s, -1) + 2 * np.diag(np.diag(s)), 1e-13)
+    a = q * np.logspace(0, -6, n)
+    gradient = ad.grad(lambda a: np.sum(np.linalg.svd(a, compute_uv=False) ** 2), backend="c")(a)
+    close(gradient, 2 * a, 1e-13)
+
+
 def test_lower_triangle_alone_is_read():
     s = definite(4)
     low = np.tril(s) + np.triu(np.full((4, 4), np.nan), 1)

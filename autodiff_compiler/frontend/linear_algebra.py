@@ -10,7 +10,7 @@ import numpy as np
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ir.op import Op
-from ..ir.types import F64, FLOATS, NUMPY_DTYPE, Array
+from ..ir.types import F64, FLOATS, I32, NUMPY_DTYPE, Array
 from ..ops import elementwise as ew
 from ..ops import linalg as ops
 from ..ops.shape import copy, expand_dims, squeeze
@@ -170,7 +170,7 @@ def lstsq(st: Tracer, a: Abstract, b: Abstract, rcond: Abstract | None = None) -
     q, r = st.b.emit(ops.orthogonal, x)
     found = solved(st, r, product(st, transposed(st, q), y), ops.solve_upper, None)
     residuals = Static(Absent("the residuals of np.linalg.lstsq"))
-    rank = Num(known.value(st, n), True)
+    rank = Num(convert(st, known.value(st, n), I32), False)
     return TupleVal((fresh_array(st, found), residuals, rank, spectrum))
 
 
@@ -281,6 +281,8 @@ def matrix_rank(
 ) -> Abstract:  # fmt: skip
     if given(tol) or given(rtol) or flag(st, hermitian):
         st.refuse("np.linalg.matrix_rank with a tolerance or hermitian=True is not supported")
+    if operand(st, A).value.type.rank < 2:
+        st.refuse("np.linalg.matrix_rank of what is no matrix is not supported")
     value = matrix(st, A)
     eps = Static(float(np.finfo(NUMPY_DTYPE[value.type.dtype]).eps))
     return st.inline_source(library.matrix_rank, (fresh_array(st, st.b.emit(copy, value)), eps))

@@ -10,6 +10,7 @@ import numpy as np
 
 from .dual_core import (
     FUNCTIONS,
+    Dual,
     OracleError,
     level_of,
     make,
@@ -25,6 +26,9 @@ from .dual_ufuncs import bilinear
 
 def _turned(x):
     return _call("swapaxes", x, -1, -2)
+
+
+Dual.mT = property(_turned)
 
 
 def _symmetric(x):

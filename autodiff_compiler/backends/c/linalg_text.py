@@ -256,7 +256,7 @@ static int adc_qr(
 }
 """)
 
-# --- spectra: rotations after Jacobi ----------------------------------------------------------------
+# --- spectra ------------------------------------------------------------------------------------------
 
 define("""
 static int adc_finite(long long count, const double *a) {
@@ -288,54 +288,121 @@ static void adc_order(long long n, const double *x, long long *place, int down) 
 }
 """)
 define("""
+/* A symmetric matrix becomes tridiagonal by reflections (after Householder): d the diagonal, e beside
+   it, and the rows of z, unless that is null, turn along. v and w: room for n numbers each. */
+static void adc_tridiagonal(
+    long long n, double *b, double *d, double *e, double *z, double *v, double *w) {
+  for (long long k = 0; k + 1 < n; k++) {
+    const long long m = n - k - 1;
+    double *const c = b + (k + 1) * n + k + 1;  /* what is left, m by m */
+    double sum = 0;
+    for (long long i = 0; i < m; i++) v[i] = b[(k + 1 + i) * n + k];
+    for (long long i = 1; i < m; i++) sum += v[i] * v[i];
+    d[k] = b[k * n + k];
+    e[k] = v[0];
+    if (sum == 0) continue;
+    const double norm = sqrt(v[0] * v[0] + sum);
+    e[k] = v[0] > 0 ? -norm : norm;
+    v[0] -= e[k];
+    const double tau = 2 / (v[0] * v[0] + sum);
+    double along = 0;
+    for (long long i = 0; i < m; i++) {
+      double dot = 0;
+#pragma omp simd reduction(+:dot)
+      for (long long j = 0; j < m; j++) dot += c[i * n + j] * v[j];
+      w[i] = tau * dot;
+      along += w[i] * v[i];
+    }
+    for (long long i = 0; i < m; i++) w[i] -= tau / 2 * along * v[i];
+    for (long long i = 0; i < m; i++) {
+      const double x = v[i], y = w[i];
+#pragma omp simd
+      for (long long j = 0; j < m; j++) c[i * n + j] -= x * w[j] + y * v[j];
+    }
+    if (!z) continue;
+    for (long long j = 0; j < n; j++) w[j] = 0;
+    for (long long i = 0; i < m; i++) {
+      const double x = v[i], *const row = z + (k + 1 + i) * n;
+#pragma omp simd
+      for (long long j = 0; j < n; j++) w[j] += x * row[j];
+    }
+    for (long long i = 0; i < m; i++) {
+      const double x = tau * v[i];
+      double *const row = z + (k + 1 + i) * n;
+#pragma omp simd
+      for (long long j = 0; j < n; j++) row[j] -= x * w[j];
+    }
+  }
+  if (n > 0) d[n - 1] = b[n * n - 1];
+}
+""")
+define("""
+/* The QR algorithm with Wilkinson's shifts: d becomes the eigenvalues of a tridiagonal matrix, and the
+   rows of z turn along. Nonzero if it does not converge. */
+static int adc_tridiagonal_qr(long long n, double *d, double *e, double *z) {
+  long long high = n - 1, steps = 0;
+  while (high > 0) {
+    long long low = high;
+    for (; low > 0; low--) {
+      if (fabs(e[low - 1]) <= 1.2e-16 * (fabs(d[low - 1]) + fabs(d[low])) + 1e-18) {
+        e[low - 1] = 0;
+        break;
+      }
+    }
+    if (low == high) {
+      high--;
+      continue;
+    }
+    if (steps++ > 60 * n) return 1;
+    const double half = (d[high - 1] - d[high]) / 2, last = e[high - 1];
+    const double root = hypot(half, last);
+    const double shift = d[high] - last * (last / (half + (half < 0 ? -root : root)));
+    double x = d[low] - shift, y = e[low];
+    for (long long k = low; k < high; k++) {
+      const double r = hypot(x, y), c = r > 0 ? x / r : 1, s = r > 0 ? y / r : 0;
+      const double d0 = d[k], d1 = d[k + 1], off = e[k];
+      if (k > low) e[k - 1] = r;
+      d[k] = c * (c * d0 + s * off) + s * (c * off + s * d1);
+      d[k + 1] = s * (s * d0 - c * off) + c * (c * d1 - s * off);
+      e[k] = (c - s) * (c + s) * off + c * s * (d1 - d0);
+      if (k + 1 < high) {
+        x = e[k];
+        y = s * e[k + 1];
+        e[k + 1] *= c;
+      }
+      if (z) adc_rotate(n, z + k * n, z + (k + 1) * n, c, -s);
+    }
+  }
+  return 0;
+}
+""")
+define("""
 /* Eigenvalues, ascending, and eigenvectors (columns; none if v is null) of a symmetric matrix of which
    the lower triangle is read. */
 static int adc_eigh(adc_frame *f, long long n, const double *a, double *w, double *v) {
   const adc_mark mark = adc_here(f);
   double *const b = adc_alloc(f, adc_times(n, n), sizeof(double));
-  double *const rows = adc_alloc(f, v ? adc_times(n, n) : 0, sizeof(double));
-  double *const d = adc_alloc(f, n, sizeof(double));
+  double *const z = adc_alloc(f, v ? adc_times(n, n) : 0, sizeof(double));
+  double *const d = adc_alloc(f, adc_times(4, n), sizeof(double));
   long long *const place = adc_alloc(f, n, sizeof(long long));
-  int failed = b && rows && d && place ? 0 : 2;
+  int failed = b && z && d && place ? 0 : 2;
   double scale = 0;
   for (long long i = 0; !failed && i < n; i++) failed = !adc_finite(i + 1, a + i * n);
   if (!failed) {
     for (long long i = 0; i < n; i++)
-      for (long long j = 0; j <= i; j++) {
-        b[i * n + j] = b[j * n + i] = a[i * n + j];
+      for (long long j = 0; j <= i; j++)
         if (fabs(a[i * n + j]) > scale) scale = fabs(a[i * n + j]);
-      }
+    if (scale == 0) scale = 1;
+    for (long long i = 0; i < n; i++)
+      for (long long j = 0; j <= i; j++) b[i * n + j] = b[j * n + i] = a[i * n + j] / scale;
     for (long long i = 0; v && i < n; i++)
-      for (long long j = 0; j < n; j++) rows[i * n + j] = i == j;
-    for (int sweep = 0, turned = 1; turned && sweep < 60; sweep++) {
-      turned = 0;
-      for (long long p = 0; p < n - 1; p++)
-        for (long long q = p + 1; q < n; q++) {
-          const double off = b[p * n + q], x = b[p * n + p], y = b[q * n + q];
-          if (fabs(off) <= 1e-18 * scale || fabs(off) <= 1e-17 * sqrt(fabs(x)) * sqrt(fabs(y)))
-            continue;
-          turned = 1;
-          /* tan of the angle: the smaller root of t^2 + 2 theta t = 1 */
-          const double theta = (y - x) / (2 * off);
-          const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + hypot(theta, 1));
-          const double c = 1 / sqrt(t * t + 1), s = t * c;
-          adc_rotate(n, b + p * n, b + q * n, c, s);
-          b[p * n + p] = x - t * off;
-          b[q * n + q] = y + t * off;
-          b[p * n + q] = b[q * n + p] = 0;
-          for (long long i = 0; i < n; i++)
-            if (i != p && i != q) {
-              b[i * n + p] = b[p * n + i];
-              b[i * n + q] = b[q * n + i];
-            }
-          if (v) adc_rotate(n, rows + p * n, rows + q * n, c, s);
-        }
-    }
-    for (long long i = 0; i < n; i++) d[i] = b[i * n + i];
+      for (long long j = 0; j < n; j++) z[i * n + j] = i == j;
+    adc_tridiagonal(n, b, d, d + n, v ? z : 0, d + 2 * n, d + 3 * n);
+    failed = adc_tridiagonal_qr(n, d, d + n, v ? z : 0);
     adc_order(n, d, place, 0);
     for (long long j = 0; j < n; j++) {
-      w[j] = d[place[j]];
-      for (long long i = 0; v && i < n; i++) v[i * n + j] = rows[place[j] * n + i];
+      w[j] = d[place[j]] * scale;
+      for (long long i = 0; v && i < n; i++) v[i * n + j] = z[place[j] * n + i];
     }
   }
   adc_release(f, mark);
