@@ -32,9 +32,11 @@ def split(signature: str) -> tuple[list[str], str, list[str]]:
 def linalg(
     name: str, signature: str, evaluate: Callable[..., Any], *, vjp: Any, numpy: str,
     c: str | None, spellings: tuple[str, ...] = (), effect: bool = True,
+    reason: str = "singular, or not positive definite, or not finite",
 ) -> Op:  # fmt: skip
-    """`c`: the helper that works on one matrix of doubles each: nonzero where NumPy raises. None: the
-    result is not settled by the operands alone (signs of eigenvectors), and only NumPy can give it.
+    """`c`: the helper that works on one matrix of doubles each: nonzero where NumPy raises, or for
+    `reason`. None: the result is not settled by the operands alone (signs of eigenvectors), and only
+    NumPy can give it.
     attrs["ones"]: which of the dims given as operands are known to be 1.
     """
     arrays, sizes, results = split(signature)
@@ -77,7 +79,7 @@ def linalg(
         Op(
             name, "linalg", infer, dims=dims, vjp=vjp, numpy=numpy, cost=2, effect=effect,
             evaluate=lambda attrs, *x: evaluate(*x[: len(arrays)]), spellings=spellings,
-            c=None if c is None else {"signature": signature, "call": c},
+            c=None if c is None else {"signature": signature, "call": c, "reason": reason},
         )
     )  # fmt: skip
 
@@ -261,7 +263,7 @@ orthogonal = linalg(
 #: The same for users: the signs are LAPACK's, and a kernel in C stops where one hangs on rounding.
 qr = linalg(
     "qr", "mn->mn,nn", np.linalg.qr, vjp=_qr_vjp, numpy="np.linalg.qr({x})", c="adc_qr_signed",
-    effect=False, spellings=("np.linalg.qr",),
+    effect=False, spellings=("np.linalg.qr",), reason="the sign of a column of Q hangs on rounding",
 )  # fmt: skip
 
 # --- spectra ----------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class LinearAlgebra(Contractions):
             v: self._in_doubles(v, core, lengths) for v, core in self._cores(node, arrays, results)
         }
         status = self.names.fresh("failed")
-        number = self.check_number(node.span, "linear algebra: the matrix is not suitable")
+        number = self.check_number(node.span, f"a matrix here: {node.op.c['reason']}")
         with self.nest(self.shape(node.results[0])[:batch]) as at:
             given = [self._one_matrix(x, len(core), at) for x, core in zip(node.operands, arrays)]
             made = [self._one_matrix(r, len(core), at) for r, core in zip(node.results, results)]

@@ -46,7 +46,7 @@ class Statements:
             mask = self.expressions.loose(node.operands[0])
             return [f"{', '.join(t or '_' for t in targets)} = np.nonzero({mask})"]
         if node.op.kind == "linalg" and (len(node.results) > 1 or not any(targets)):
-            left = ", ".join(t or "_" for t in targets)
+            left = ", ".join(t or "_" for t in targets) if any(targets) else "_"
             return [f"{left} = {self.expressions.linalg_call(node)}"]
         return self._assigned(node, targets)
 
