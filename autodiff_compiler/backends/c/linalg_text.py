@@ -487,9 +487,76 @@ static int adc_svd(
 }
 """)
 define("""
+/* A matrix of m >= n becomes upper bidiagonal by reflections from both sides: the entries of its
+   diagonal and of the one above, in turn, go to t. v: room for m numbers, w for n. */
+static void adc_bidiagonal(
+    long long m, long long n, double *x, double *t, double *v, double *w) {
+  for (long long k = 0; k < n; k++) {
+    double sum = 0, norm;
+    for (long long i = k; i < m; i++) v[i] = x[i * n + k];
+    for (long long i = k + 1; i < m; i++) sum += v[i] * v[i];
+    t[2 * k] = v[k];
+    if (sum > 0) {
+      norm = sqrt(v[k] * v[k] + sum);
+      t[2 * k] = v[k] > 0 ? -norm : norm;
+      v[k] -= t[2 * k];
+      const double tau = 2 / (v[k] * v[k] + sum);
+      for (long long j = k + 1; j < n; j++) w[j] = 0;
+      for (long long i = k; i < m; i++)
+#pragma omp simd
+        for (long long j = k + 1; j < n; j++) w[j] += v[i] * x[i * n + j];
+      for (long long i = k; i < m; i++)
+#pragma omp simd
+        for (long long j = k + 1; j < n; j++) x[i * n + j] -= tau * v[i] * w[j];
+    }
+    if (k + 1 == n) break;
+    sum = 0;
+    for (long long j = k + 1; j < n; j++) w[j] = x[k * n + j];
+    for (long long j = k + 2; j < n; j++) sum += w[j] * w[j];
+    t[2 * k + 1] = w[k + 1];
+    if (sum == 0) continue;
+    norm = sqrt(w[k + 1] * w[k + 1] + sum);
+    t[2 * k + 1] = w[k + 1] > 0 ? -norm : norm;
+    w[k + 1] -= t[2 * k + 1];
+    const double tau = 2 / (w[k + 1] * w[k + 1] + sum);
+    for (long long i = k + 1; i < m; i++) {
+      double dot = 0;
+#pragma omp simd reduction(+:dot)
+      for (long long j = k + 1; j < n; j++) dot += x[i * n + j] * w[j];
+      dot *= tau;
+#pragma omp simd
+      for (long long j = k + 1; j < n; j++) x[i * n + j] -= dot * w[j];
+    }
+  }
+}
+""")
+define("""
+/* Singular values, descending: those of a bidiagonal matrix B are the upper half of the eigenvalues of
+   the symmetric matrix with B and its transpose off the diagonal, which an order of the rows makes
+   tridiagonal (after Golub and Kahan). */
 static int adc_svdvals(
     adc_frame *f, long long m, long long n, long long k, const double *a, double *s) {
-  return adc_svd(f, m, n, k, a, 0, s, 0);
+  const adc_mark mark = adc_here(f);
+  const long long longer = m < n ? n : m;
+  double *const x = adc_alloc(f, adc_times(m, n), sizeof(double));
+  double *const t = adc_alloc(f, adc_times(4, k), sizeof(double));
+  double *const v = adc_alloc(f, adc_times(2, longer), sizeof(double));
+  long long *const place = adc_alloc(f, adc_times(2, k), sizeof(long long));
+  int failed = x && t && v && place ? !adc_finite(m * n, a) : 2;
+  double scale = 0;
+  if (!failed) {
+    for (long long i = 0; i < m * n; i++) if (fabs(a[i]) > scale) scale = fabs(a[i]);
+    if (scale == 0) scale = 1;
+    for (long long i = 0; i < m; i++)
+      for (long long j = 0; j < n; j++) x[m < n ? j * m + i : i * n + j] = a[i * n + j] / scale;
+    for (long long i = 0; i < 4 * k; i++) t[i] = 0;
+    adc_bidiagonal(longer, k, x, t + 2 * k, v, v + longer);
+    failed = adc_tridiagonal_qr(2 * k, t, t + 2 * k, 0);
+    adc_order(2 * k, t, place, 1);
+    for (long long j = 0; j < k; j++) s[j] = fabs(t[place[j]]) * scale;
+  }
+  adc_release(f, mark);
+  return failed;
 }
 """)
 define("""
