@@ -106,7 +106,8 @@ class _Kernels:
                 if _still_holds(kernel.plan):
                     return kernel
         backend = _compiler().resolve_backend(self.backend)
-        kernel = _compiler().build(self.function, self.request, specs, backend)
+        auto = self.backend == "auto"
+        kernel = _compiler().build(self.function, self.request, specs, backend, fallback=auto)
         with self.lock:
             self.known.setdefault(specs, []).insert(0, kernel)
             del self.known[specs][8:]
@@ -315,7 +316,8 @@ class _VjpMachine:
         wrt = tuple(k for k, s in enumerate(spec.items) if _has_float(s))
         request = Request("vjp", wrt, False, self.has_aux)
         backend = _compiler().resolve_backend(self.backend)
-        kernel = _compiler().build(f, request, spec.items, backend)
+        auto = self.backend == "auto"
+        kernel = _compiler().build(f, request, spec.items, backend, fallback=auto)
         kernel.program = _pullback_program(kernel.program, spec, describe(cotangents))
         return kernel.plan
 

@@ -14,7 +14,7 @@ from .backends.python import emit_python, load_python
 from .errors import CompileError, InternalError, Span, UnsupportedError
 from .frontend import Traced, trace
 from .ir.build import Rewriter
-from .ir.graph import Function, Value
+from .ir.graph import Function, Value, walk
 from .ir.show import show
 from .ir.types import FLOATS, Array, Scalar
 from .runtime.build import load_kernel
@@ -91,6 +91,7 @@ class Kernel:
         compiler = find_compiler()
         vector = {} if compiler is None else {"vector_math": _vector_forms(compiler)}
         symbol = f"adc_{self.name}"
+        _backend_for(self.program.function, fallback=False)
         with _defects(self.name):
             return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
 
@@ -196,17 +197,38 @@ def resolve_backend(backend: str) -> str:
 
 def build(
     function: Callable[..., Any], request: Request, specs: Sequence[Spec], backend: str,
-    watch: pipeline.Watch | None = None,
+    watch: pipeline.Watch | None = None, fallback: bool = False,
 ) -> Kernel:  # fmt: skip
     """Compiles `function` for arguments of these types. Raises CompileError, or TypeError if the
-    arguments or the result cannot be differentiated."""
+    arguments or the result cannot be differentiated.
+
+    `fallback`: what has no form in C is compiled to Python.
+    """
     name = getattr(function, "__name__", "this function")
     with _defects(name):
         program = make_program(function, request, tuple(specs), watch, backend == "c")
+    if backend == "c" and _backend_for(program.function, fallback) == "python":
+        # People who read the Python want the loops that they wrote.
+        with _defects(name):
+            program, backend = make_program(function, request, tuple(specs), watch), "python"
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
     return Kernel(program, backend, prefix[request.kind] + name)
+
+
+def _backend_for(function: Function, fallback: bool) -> str:
+    """ "c", or "python" where an op has no form in C and that is allowed."""
+    for node in walk(function.block):
+        if node.op.kind == "linalg" and node.op.c is None:
+            if fallback:
+                return "python"
+            raise UnsupportedError(
+                f"{node.op.spellings[0]} has no form in C: the signs of its vectors are NumPy's own",
+                node.span,
+                'use backend="auto" or "python", or only the values (np.linalg.eigvalsh, svdvals)',
+            )
+    return "c"
 
 
 def make_program(

@@ -350,7 +350,7 @@ def _triangle(st: State, m: Abstract, k: Abstract | None, keeps: Op) -> Abstract
 
 
 def diagonal_value(st: State, value: Value, k: int) -> Value:
-    """The entries (i, i + k) of a matrix, or of those along the last two axes."""
+    """The entries (i, i + k) of a matrix, or of each of a stack."""
     *outer, rows, columns = st.b.dims[value]
     down = known.calculate(st, ew.sub, rows, max(-k, 0))
     across = known.calculate(st, ew.sub, columns, max(k, 0))

@@ -33,6 +33,8 @@ _BY_NAME = {
     "setdiff1d": _OUTSIDE,
     "polyfit": "solve the normal equations, or fit outside",
     "packbits": _OUTSIDE,
+    "eig": "eigenvalues of a general matrix are complex; of a symmetric one use np.linalg.eigh",
+    "eigvals": "eigenvalues of a general matrix are complex; of a symmetric one use np.linalg.eigvalsh",
     "frompyfunc": "call the function itself",
 }
 _BY_MODULE = {
@@ -44,10 +46,8 @@ _BY_MODULE = {
 
 def hint_for(name: str) -> str:
     """`name`: as a user writes it, `np.fft.fft`."""
-    for prefix, hint in _BY_MODULE.items():
-        if name.startswith(prefix):
-            return hint
-    return _BY_NAME.get(name.rpartition(".")[2], "")
+    module, _, last = name.rpartition(".")
+    return _BY_NAME.get(last) or _BY_MODULE.get(f"{module}.", "")
 
 
 #: Attributes and methods of arrays.

@@ -61,6 +61,8 @@ def _array_attribute(st: State, x: ArrayRef, name: str) -> Abstract | None:
         return Static(dtype_of(st, x))
     if name == "T":
         return transposed(st, x, tuple(reversed(range(len(dims)))))
+    if name == "mT" and len(dims) > 1 and hasattr(np.ndarray, "mT"):  # since NumPy 2.0
+        return transposed(st, x, (*range(len(dims) - 2), len(dims) - 1, len(dims) - 2))
     if name == "itemsize":
         return Static(dtype_of(st, x).itemsize)
     if name == "mT":

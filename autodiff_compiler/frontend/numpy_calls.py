@@ -14,21 +14,24 @@ import numpy as np
 from ..ir.types import DTYPE_NAME, FLOATS
 from ..ops import elementwise as ew
 from ..ops.functions import sinc as sinc_op
-from ..ops.reduce import sum_
 from . import (
     advanced,
     asking,
     builtin_calls,
     concatenation,
-    contract,
     creation,
+    einsum,
     folding,
+    linear_algebra,
     math_calls,
     math_more,
+    norms,
     ordering,
     picking,
     pieces,
+    products,
     reductions,
+    scipy_calls,
     shaping,
     special_calls,
     ufunc_methods,
@@ -51,15 +54,15 @@ from .hints import hint_for
 from .indexing import getitem, setitem
 from .keys import SliceVal
 from .promotion import assign
-from .registry import HANDLERS, axes, flag, given, handles, into, invoke, one_axis
+from .registry import HANDLERS, given, handles, into, invoke, one_axis
 from .reshaping import flat_value
 from .state import State
 from .values import Abstract, ArrayRef, Num, Static, TupleVal
 
 #: Modules that register their handlers on being imported.
 _REGISTERED = (
-    asking, builtin_calls, concatenation, creation, folding, math_more, ordering, picking, pieces,
-    shaping, written,
+    asking, builtin_calls, concatenation, creation, einsum, folding, linear_algebra, math_more, norms,
+    ordering, picking, pieces, products, reductions, shaping, written,
 )  # fmt: skip
 
 
@@ -76,6 +79,7 @@ def known(function: Any) -> bool:
         or function in math_calls.OPS
         or _ufunc_method(function) is not None
         or _scalar_type(function) is not None
+        or scipy_calls.handler(function) is not None
         or _module(function) in ("numpy", "math", "builtins")
         or special_calls.belongs(function)
     )
@@ -92,6 +96,9 @@ def call(
     name = name_of(function)
     if function in HANDLERS and not _foldable(function, args, kwargs):
         return invoke(st, HANDLERS[function], name, args, kwargs)
+    of_scipy = scipy_calls.handler(function)
+    if of_scipy is not None:
+        return invoke(st, of_scipy, f"scipy.linalg.{function.__name__}", args, kwargs)
     if isinstance(function, np.ufunc):
         return _ufunc(st, function, name, args, dict(kwargs))
     if _foldable(function, args, kwargs):
@@ -265,31 +272,6 @@ def fix(st: State, x: Abstract, out: Abstract | None = None) -> Abstract:
     return ufuncs.apply(st, np.trunc, [x])
 
 
-@handles(np.dot, methods=["dot"])
-def dot(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> Abstract:
-    return contract.dot(st, a, b)
-
-
-@handles(np.matmul)
-def matmul(st: State, x1: Abstract, x2: Abstract, out: Abstract | None = None) -> Abstract:
-    return contract.matmul(st, x1, x2)
-
-
-@handles(np.inner)
-def inner(st: State, a: Abstract, b: Abstract) -> Abstract:
-    return contract.inner(st, a, b)
-
-
-@handles(np.vdot)
-def vdot(st: State, a: Abstract, b: Abstract) -> Abstract:
-    return contract.vdot(st, a, b)
-
-
-@handles(np.outer)
-def outer(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> Abstract:
-    return contract.outer(st, a, b)
-
-
 @handles(np.take, methods=["take"])
 def take(
     st: State, a: Abstract, indices: Abstract, axis: Abstract | None = None,
@@ -331,24 +313,6 @@ def fill_diagonal(st: State, a: Abstract, val: Abstract) -> Abstract:
     places = fresh_array(st, creation.counting(st, rows))
     setitem(st, a, TupleVal((places, places)), val)
     return Static(None)
-
-
-@handles(np.linalg.norm)
-def norm(
-    st: State, x: Abstract, ord: Abstract | None = None, axis: Abstract | None = None,
-    keepdims: Abstract | None = None,
-) -> Abstract:  # fmt: skip
-    given_ = operand(st, x)
-    rank = given_.value.type.rank
-    over = axes(st, axis, rank)
-    if given(ord) and not (ord == Static(2) and len(over) == 1):
-        st.refuse("only the 2-norm of vectors and the Frobenius norm are supported")
-    if given(ord) is False and len(over) > 2 and given(axis):
-        st.refuse("improper number of dimensions to norm")
-    value = given_.value if given_.value.type.dtype in FLOATS else convert(st, given_.value, "f64")
-    square = st.b.emit(ew.mul, value, value)
-    total = reductions.reduce_value(st, sum_, square, over, flag(st, keepdims))
-    return wrap(st, st.b.emit(ew.sqrt, total))
 
 
 @handles(np.ndim)

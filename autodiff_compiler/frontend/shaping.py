@@ -263,3 +263,19 @@ def trace(
     elif found.type.dtype in ("bool", "i32"):
         found = convert(st, found, "i64")
     return wrap(st, st.b.emit(sum_, found, axes=(found.type.rank - 1,)))
+
+
+def _last_diagonal(st: State, x: Abstract, *, offset: Abstract | None = None) -> Abstract:
+    return diagonal(st, x, offset, Static(-2), Static(-1))
+
+
+def _last_trace(
+    st: State, x: Abstract, *, offset: Abstract | None = None, dtype: Abstract | None = None
+) -> Abstract:
+    return trace(st, x, offset, Static(-2), Static(-1), dtype)
+
+
+if hasattr(np.linalg, "matrix_transpose"):  # since NumPy 2.0
+    handles(np.linalg.matrix_transpose)(matrix_transpose)
+    handles(np.linalg.diagonal)(_last_diagonal)
+    handles(np.linalg.trace)(_last_trace)

@@ -1,18 +1,20 @@
 """The table of ops, one record each, grouped by kind. `TABLE` is keyed by name."""
 
 from ..ir.op import NON_DIFFERENTIABLE, TABLE, Op
-from . import elementwise, functions, index, order, reduce, shape, special, stack
+from . import (
+    contract,
+    elementwise,
+    functions,
+    index,
+    linalg,
+    order,
+    reduce,
+    shape,
+    special,
+    stack,
+)
 
 __all__ = [
-    "NON_DIFFERENTIABLE",
-    "TABLE",
-    "Op",
-    "elementwise",
-    "functions",
-    "index",
-    "order",
-    "reduce",
-    "shape",
-    "special",
-    "stack",
-]
+    "NON_DIFFERENTIABLE", "TABLE", "Op", "contract", "elementwise", "functions", "index", "linalg",
+    "order", "reduce", "shape", "special", "stack",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Reductions over a tuple of axes, and matrix products."""
+"""Reductions over a tuple of axes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..ir.graph import Value
 from ..ir.op import NON_DIFFERENTIABLE, Op, register
 from ..ir.types import BOOL, FLOATS, I64, Array, Scalar, Type
 from .elementwise import cast, select
-from .shape import expand_dims, transpose
+from .shape import expand_dims
 
 
 def _kept(axes: Sequence[int], rank: int) -> list[int]:
@@ -109,46 +109,4 @@ argmax = reduction(
 argmin = reduction(
     "argmin", _one_axis(np.argmin), vjp=NON_DIFFERENTIABLE, result=I64,
     spellings=("np.argmin", "ndarray.argmin"), c={"start": "highest", "better": "{x} < {y}"},
-)  # fmt: skip
-
-
-# --- contraction ------------------------------------------------------------------------------
-
-
-def _infer_matmul(attrs: Mapping[str, Any], a: Type, b: Type) -> tuple[Type, ...]:
-    if not isinstance(a, Array) or not isinstance(b, Array) or a.dtype != b.dtype:
-        raise TypeError(f"multiplies arrays of one dtype, not {a} and {b}")
-    if not (1 <= a.rank <= 2 and 1 <= b.rank <= 2):
-        raise TypeError(f"multiplies vectors and matrices, not {a} and {b}")
-    dims = (*a.dims[:-1], *(b.dims[1:] if b.rank == 2 else ()))
-    return (Array(a.dtype, dims) if dims else Scalar(a.dtype),)
-
-
-def _matmul_dims(
-    attrs: Mapping[str, Any], operands: Sequence[Value], dims: Sequence[Sequence[KnownDim]]
-) -> tuple[tuple[KnownDim, ...], ...]:
-    a, b = dims
-    return ((*a[:-1], *(b[1:] if len(b) == 2 else ())),)
-
-
-def _matmul_vjp(g: Any, y: Any, a: Any, b: Any) -> list[Any]:
-    if a.rank == 1 and b.rank == 1:
-        return [g * b, g * a]
-    if a.rank == 2 and b.rank == 1:
-        return [
-            expand_dims(g, axes=(1,)) * expand_dims(b, axes=(0,)),
-            matmul(transpose(a, perm=(1, 0)), g),
-        ]
-    if a.rank == 1:
-        return [matmul(b, g), expand_dims(a, axes=(1,)) * expand_dims(g, axes=(0,))]
-    return [matmul(g, transpose(b, perm=(1, 0))), matmul(transpose(a, perm=(1, 0)), g)]
-
-
-#: Vectors and matrices; the inner dims agree (checked before, a 1 is not stretched).
-matmul = register(
-    Op(
-        "matmul", "contract", _infer_matmul, dims=_matmul_dims,
-        evaluate=lambda attrs, a, b: a @ b, vjp=_matmul_vjp, infix="@", cost=2,
-        spellings=("operator @", "np.matmul", "np.dot", "ndarray.dot"),
-    )
 )  # fmt: skip

@@ -5,8 +5,7 @@ duals of level 1, so a derivative of a derivative needs no further rule.  An ope
 among its operands apart and treats operands of lower levels as constants, which is what keeps two perturbations
 from being confused with one another.
 
-Arrays hold their two halves in two NumPy arrays of the same memory layout.  Every view is taken of both, so
-aliasing is NumPy's own: nothing here models it.
+Arrays hold their halves in two NumPy arrays of one memory layout; every view is taken of both, so aliasing is NumPy's.
 """
 
 from __future__ import annotations
@@ -322,10 +321,13 @@ def _write_out(ufunc, result, out, where):
 
 
 def apply_function(func, args, kwargs):
-    rule = FUNCTIONS.get(func.__name__)
-    if rule is None:
-        raise OracleError(f"no dual rule for np.{func.__name__}")
-    return rule(*args, **kwargs)
+    if rule := rule_of(func):
+        return rule(*args, **kwargs)
+    raise OracleError(f"no dual rule for np.{func.__name__}")
+
+
+def rule_of(func):  # by its full name: np.linalg.trace is not np.trace
+    return FUNCTIONS.get(f"{func.__module__}.{func.__name__}") or FUNCTIONS.get(func.__name__)
 
 
 def _forward(op, ufunc):

@@ -1,4 +1,4 @@
-"""Rules for NumPy functions on dual arrays: shapes, reductions, products, sorting, joining, linear algebra."""
+"""Rules for NumPy functions on dual arrays: shapes, reductions, products, sorting, joining."""
 
 from __future__ import annotations
 
@@ -474,36 +474,3 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
         raise OracleError("np.trapezoid of more than one dimension")
     step = dx if x is None else np.subtract(x[1:], x[:-1])
     return FUNCTIONS["sum"](np.multiply(step, np.multiply(0.5, np.add(y[1:], y[:-1]))))
-
-
-@rule("solve")
-def _solve(a, b):
-    level = max(level_of(a), level_of(b))
-    if level == 0:
-        return owned(np.linalg.solve(a, b))
-    va, vb = value_at(a, level), value_at(b, level)
-    x = np.linalg.solve(va, vb)
-    ta, tb = tangent_at(a, level), tangent_at(b, level)
-    right = 0.0 if tb is None else tb
-    if ta is not None:
-        right = np.subtract(right, np.matmul(ta, x))
-    return make(level, x, np.linalg.solve(va, right))
-
-
-@rule("inv")
-def _inv(a):
-    inverse = np.linalg.inv(a.val)
-    return make(a.level, inverse, np.negative(np.matmul(np.matmul(inverse, a.tan), inverse)))
-
-
-@rule("det")
-def _det(a):
-    value = np.linalg.det(a.val)
-    return make(a.level, value, np.multiply(value, _call("trace", np.linalg.solve(a.val, a.tan))))
-
-
-@rule("norm")
-def _norm(x, ord=None, axis=None, keepdims=False):
-    if ord not in (None, 2, "fro") or (ord == 2 and x.ndim != 1):
-        raise OracleError(f"np.linalg.norm of order {ord}")
-    return np.sqrt(FUNCTIONS["sum"](np.square(x), axis=axis, keepdims=keepdims))

@@ -201,8 +201,12 @@ def _matmul(a, b, op=np.matmul):
 
 
 UFUNCS[np.matmul] = _matmul
-if hasattr(np, "vecdot"):
-    UFUNCS[np.vecdot] = lambda a, b, op=np.vecdot: bilinear(np.vecdot, a, b)
+for _name in ("vecdot", "matvec", "vecmat"):
+    if hasattr(np, _name):
+        _product = getattr(np, _name)
+        UFUNCS[_product] = lambda a, b, op=_product, **kw: bilinear(
+            lambda p, q: op(p, q, **kw), a, b
+        )
 
 
 def _outer(ufunc, a, b, **kwargs):

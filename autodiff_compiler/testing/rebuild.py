@@ -170,12 +170,16 @@ def _names_in(code):
             yield from _names_in(constant)
 
 
+#: Libraries that stand-ins are for.
+_LIBRARIES = ("numpy", "scipy")
+
+
 def _is_users(x):
     root = (getattr(x, "__module__", None) or "builtins").split(".")[0]
     if root == "__main__":
         return True
     return (
-        root not in ("numpy", "scipy")
+        root not in _LIBRARIES
         and root not in sys.stdlib_module_names
         and root not in sys.builtin_module_names
     )
@@ -183,4 +187,4 @@ def _is_users(x):
 
 def _is_users_module(module):
     root = module.__name__.split(".")[0]
-    return root not in ("numpy", "scipy") and root not in sys.stdlib_module_names
+    return root not in _LIBRARIES and root not in sys.stdlib_module_names

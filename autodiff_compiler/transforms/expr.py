@@ -61,22 +61,31 @@ class Expr:
         b = self.builder
         return [Expr.of(b, b.const(d) if isinstance(d, int) else d) for d in self._sizes()]
 
-    def apply(self, op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Expr:
-        """The op on these operands; plain numbers among them take the dtype of their partner."""
+    def apply(self, op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+        """The op on these operands; plain numbers among them take the dtype of their partner.
+
+        An op of several results gives a tuple; it is emitted once, when the first of them is used.
+        """
         b = self.builder
         first = 1 if op is TABLE["select"] else 0
         partner = next((e for e in operands[first:] if isinstance(e, Expr)), self)
         types = [e.type if isinstance(e, Expr) else Scalar(partner.dtype) for e in operands]
-        made: Expr
+        emitted: list[tuple[Value, ...]] = []
 
-        def find() -> Value:
-            values = [
-                e.value if isinstance(e, Expr) else b.const(e, partner.dtype) for e in operands
-            ]
-            return b.emit(op, *values, **attrs)
+        def find(k: int) -> Value:
+            if not emitted:
+                values = [
+                    e.value if isinstance(e, Expr) else b.const(e, partner.dtype) for e in operands
+                ]
+                made = b.emit(op, *values, **attrs)
+                emitted.append(made if isinstance(made, tuple) else (made,))
+            return emitted[0][k]
 
-        made = Expr(b, op.infer(attrs, *types)[0], find, lambda: b.dims.get(made.value, ()))
-        return made
+        results = tuple(
+            Expr(b, t, lambda k=k: find(k), lambda k=k: b.dims.get(find(k), ()))
+            for k, t in enumerate(op.infer(attrs, *types))
+        )
+        return results[0] if len(results) == 1 else results
 
     def _binary(self, name: str, other: Expr | Number, swapped: bool = False) -> Expr:
         pair = (other, self) if swapped else (self, other)

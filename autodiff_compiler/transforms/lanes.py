@@ -29,8 +29,9 @@ from ..ir.graph import (
 )
 from ..ir.types import BOOL, I64, Array, Scalar
 from ..ops import TABLE
+from ..ops.contract import matmul
 from ..ops.index import add_at, load, parts, store
-from ..ops.reduce import all_, matmul, sum_
+from ..ops.reduce import all_, sum_
 from ..ops.shape import broadcast_to, copy, expand_dims, full, iota, reshape, squeeze, transpose
 from .indices import Indices
 from .lanes_plan import ADD, INDEX, SUB, WRAP, NotSideBySide, Plan, Planner
@@ -280,6 +281,8 @@ class _Lanes(Rewriter):
 
     def product(self, a: Value, b: Value) -> Value:
         ranks = a.type.rank, b.type.rank
+        if max(ranks) > 2:
+            raise NotSideBySide
         if not self.is_laned(a) and ranks[1] == 1:
             return self.b.emit(matmul, self.use(a), self.use(b))
         if not self.is_laned(b) and ranks[0] == 1:

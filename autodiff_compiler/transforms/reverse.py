@@ -32,7 +32,7 @@ from .tape import DrySource, Forward, Source, TapeSource
 #: Elementwise ops whose rules only pass the cotangent on, so that zeros in it stay zeros.
 _LINEAR = {TABLE[n] for n in ("add", "sub", "neg", "cast", "pyfloat", "select")}
 #: The kinds of op whose rules multiply the cotangent by what may be NaN or infinite.
-_MULTIPLYING = ("elementwise", "contract")
+_MULTIPLYING = ("elementwise", "contract", "linalg")
 #: Ops that only rearrange: a mask is rearranged by the same rule.
 _REARRANGING = {TABLE[n] for n in ("expand_dims", "squeeze", "transpose", "reshape", "copy")}
 
@@ -192,6 +192,9 @@ class Sweep(ControlSweep):
 
     def simple(self, node: Node) -> None:
         """An op with a rule of its own."""
+        if len(node.results) > 1:
+            self.several(node)
+            return
         adjoint = self.adjoints.take(node.result)
         if adjoint is None or not any(v in self.active for v in node.operands):
             return
@@ -203,6 +206,19 @@ class Sweep(ControlSweep):
         for c, x in zip(rule, node.operands, strict=True):
             if c is not None and x in self.active:
                 self.operand(node, x, c, adjoint, owned=c is not g or passed_on == 1)
+
+    def several(self, node: Node) -> None:
+        """An op of several results: its rule gets a cotangent or None for each."""
+        adjoints = [self.adjoints.take(r) for r in node.results]
+        if not any(adjoints) or not any(v in self.active for v in node.operands):
+            return
+        g = [None if a is None else Expr.of(self.b, a.value) for a in adjoints]
+        y = [self.expr(r) for r in node.results]
+        rule = node.op.vjp(g, y, *map(self.expr, node.operands), **node.attrs)
+        for c, x in zip(rule, node.operands, strict=True):
+            if c is not None and x in self.active:
+                value = fit(self.b, c.value, x.type, self.source.sizes(x))
+                self.adjoints.contribute(self.structure.root[x], value, True)
 
     def operand(self, node: Node, x: Value, c: Expr, adjoint: Adjoint, owned: bool) -> None:
         """One operand's share: masked, brought to its shape, added."""

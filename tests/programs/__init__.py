@@ -3,10 +3,12 @@
 from . import (  # noqa: F401
     arrays,
     containers,
+    contraction,
     control,
     functions,
     inplace,
     integers,
+    linalg,
     linear_algebra,
     loops,
     masks,

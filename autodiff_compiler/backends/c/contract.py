@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...ir.build import KnownDim
 from ...ir.graph import Node, Value
 from ...ir.types import F32, F64, FLOATS, Scalar
 from ...ops.index import parts
 from ..text import Text
 from .nests import Nests
-from .spell import LOCAL, ZERO, literal, plus, times
+from .spell import ELEMENT, LOCAL, ZERO, literal, plus, times
 
 __all__ = ["Contractions"]
 
@@ -37,19 +39,50 @@ class Contractions(Nests):
     def matmul(self, node: Node) -> None:
         a, b = (self.strided(x) for x in node.operands)
         a_shape, b_shape = (self.shape(x) for x in node.operands)
-        inner, result = a_shape[-1], node.result
+        result = node.result
         if isinstance(result.type, Scalar):
             name = self.fresh(result)
-            self._dot(name, result.type.dtype, a, b, [], [], inner)
+            self._dot(name, result.type.dtype, a, b, [], [], a_shape[-1])
             self.env[result] = Text(name)
             return
-        target, shape = self.name_of(result), self.shape(result)
+        if len(b_shape) == 2 and len(a_shape) > 2 and node.operands[0] not in self.fusion.inlined:
+            # The rows of all matrices stand one behind the other.
+            a_shape = [self.count(a_shape[:-1]), a_shape[-1]]
+            a = Strided(a.name, a.offset, a.strides[-2:])
+        target, dtype = self.name_of(result), result.type.dtype
+        batch = max(len(a_shape), len(b_shape)) - 2
+        if batch <= 0:
+            self._product(target, dtype, a, b, a_shape, b_shape)
+            return
+        sizes = self.shape(result)
+        with self.nest(sizes[:batch]) as at:
+            place = self.offset([*at, *[ZERO] * (len(sizes) - batch)], sizes)
+            part = self.names.fresh(result.name, "t")
+            self.w.line(f"{ELEMENT[dtype]} *{part} = {plus(Text(target), place)};", part)
+            a, b = (self._one_of(s, self.dims[x], at) for s, x in zip((a, b), node.operands))
+            self._product(part, dtype, a, b, a_shape[-2:], b_shape[-2:])
+
+    @staticmethod
+    def _one_of(x: Strided, dims: Sequence[KnownDim], at: list[Text]) -> Strided:
+        """One matrix out of a stack; a stack of one is used again for each of the other's."""
+        place = x.offset
+        stacked = len(dims) - 2
+        for d, i, s in zip(dims[: max(stacked, 0)], at[len(at) - max(stacked, 0) :], x.strides):
+            if not isinstance(d, int):
+                place = plus(place, times(i, s))
+        return Strided(x.name, place, x.strides[-2:])
+
+    def _product(
+        self, target: str, dtype: str, a: Strided, b: Strided, a_shape: list[Text],
+        b_shape: list[Text],
+    ) -> None:  # fmt: skip
+        inner = a_shape[-1]
         if len(a_shape) == 1:  # a row by a matrix is its transpose by the row
-            self._matrix_vector(target, result.type.dtype, self._turned(b), a, b_shape[1], inner)
+            self._matrix_vector(target, dtype, self._turned(b), a, b_shape[1], inner)
         elif len(b_shape) == 1:
-            self._matrix_vector(target, result.type.dtype, a, b, a_shape[0], inner)
+            self._matrix_vector(target, dtype, a, b, a_shape[0], inner)
         else:
-            self._matrix_matrix(target, result.type.dtype, a, b, shape, inner)
+            self._matrix_matrix(target, dtype, a, b, [a_shape[0], b_shape[1]], inner)
 
     def strided(self, v: Value) -> Strided:
         if v not in self.fusion.inlined or v in self.temporaries:

@@ -145,6 +145,8 @@ class Kernel(Control):
         elif kind == "order":
             self._births(node)
             self.order(node)
+        elif kind == "linalg":
+            self.linear_algebra(node)
         elif isinstance(node.result.type, Scalar):
             self._scalar_node(node)
         elif node.result in self.storage.shares:

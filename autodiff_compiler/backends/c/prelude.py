@@ -14,6 +14,7 @@ from .special import FOR_DOUBLES, FOR_FLOATS
 
 __all__ = [
     "ABI",
+    "define",
     "REQUIRED_FLAGS",
     "VECTOR_MATH",
     "PURE",
@@ -71,7 +72,8 @@ _HELPERS: dict[str, str] = {}
 _DEFINES = re.compile(r"typedef (?:struct|double|float) (\w+)|#define (\w+)|\b(adc_\w+)\(")
 
 
-def _helper(text: str) -> None:
+def define(text: str) -> None:
+    """A helper, under the name that its text defines."""
     found = _DEFINES.search(re.sub(r"/\*.*?\*/", "", text))
     assert found, text
     _HELPERS[next(name for name in found.groups() if name)] = text.strip("\n") + "\n"
@@ -79,19 +81,19 @@ def _helper(text: str) -> None:
 
 def _for_floats(text: str) -> None:
     """A helper for double, and the same for float under a name that ends in `f`."""
-    _helper(text.replace("REAL", "double").replace("@", ""))
-    _helper(text.replace("REAL", "float").replace("@", "f"))
+    define(text.replace("REAL", "double").replace("@", ""))
+    define(text.replace("REAL", "float").replace("@", "f"))
 
 
-_helper("""
+define("""
 #define ADC_CHECK(number, holds) \\
   do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
 """)
-_helper("""
+define("""
 #define ADC_MEMORY(ok) \\
   do { if (!(ok)) { status = 2; goto done; } } while (0)
 """)
-_helper("""
+define("""
 #define ADC_POLL(weight) \\
   do { \\
     if ((work += (weight)) > 1000000) { \\
@@ -101,7 +103,7 @@ _helper("""
   } while (0)
 """)
 
-_helper("""
+define("""
 #define ADC_POLL_TRIPS(count) \\
   do { \\
     const long long trips_ahead = (count); \\
@@ -166,7 +168,7 @@ static inline REAL adc_sinc@(REAL x) {
   return z == 0 ? 1 : sin@(z) / z;
 }
 """)
-_helper("""
+define("""
 /* rounds down; 0 where NumPy only warns */
 static inline long long adc_floordivi(long long a, long long b) {
   long long q;
@@ -176,7 +178,7 @@ static inline long long adc_floordivi(long long a, long long b) {
   return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
 }
 """)
-_helper("""
+define("""
 /* the remainder that has b's sign; 0 where NumPy only warns */
 static inline long long adc_modi(long long a, long long b) {
   long long r;
@@ -185,10 +187,10 @@ static inline long long adc_modi(long long a, long long b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 """)
-_helper("""
+define("""
 static inline long long adc_iabs(long long x) { return x < 0 ? -x : x; }
 """)
-_helper("""
+define("""
 /* wraps; the exponent is not negative */
 static inline long long adc_wpow(long long x, long long n) {
   long long r = 1;
@@ -196,7 +198,7 @@ static inline long long adc_wpow(long long x, long long n) {
   return r;
 }
 """)
-_helper("""
+define("""
 /* nonzero if x ** n is no long long */
 static inline int adc_ipow(long long x, long long n, long long *r) {
   *r = 1;
@@ -209,24 +211,24 @@ static inline int adc_ipow(long long x, long long n, long long *r) {
   return 0;
 }
 """)
-_helper("""
+define("""
 static inline long long adc_f2l(double x) {
   return x >= -9223372036854775808.0 && x < 9223372036854775808.0 ? (long long)x : -9223372036854775807LL - 1;
 }
 """)
-_helper("""
+define("""
 static inline int adc_f2i(double x) {
   return x > -2147483649.0 && x < 2147483648.0 ? (int)x : -2147483647 - 1;
 }
 """)
-_helper("""
+define("""
 /* the product of lengths; the largest number where it does not fit */
 static inline long long adc_times(long long a, long long b) {
   long long r;
   return __builtin_mul_overflow(a, b, &r) ? 9223372036854775807LL : r;
 }
 """)
-_helper("""
+define("""
 /* how many numbers range(start, stop, step) has */
 static inline unsigned long long adc_trips(long long start, long long stop, long long step) {
   unsigned long long a = (unsigned long long)start, b = (unsigned long long)stop;
@@ -236,7 +238,7 @@ static inline unsigned long long adc_trips(long long start, long long stop, long
 """)
 
 for _text in FOR_DOUBLES:
-    _helper(_text)
+    define(_text)
 for _text in FOR_FLOATS:
     _for_floats(_text)
 
@@ -245,14 +247,14 @@ PURE = frozenset(_HELPERS) - {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL", "ADC_POLL_T
 
 # --- slices ---------------------------------------------------------------------------------------
 
-_helper("""
+define("""
 /* a bound of a slice, wrapped and clipped to low..high */
 static inline long long adc_clip(long long i, long long n, long long low, long long high) {
   if (i < 0) i += n;
   return i < low ? low : i > high ? high : i;
 }
 """)
-_helper("""
+define("""
 /* the length of a slice with bounds that are wrapped and clipped */
 static inline long long adc_length(long long lo, long long hi, long long step) {
   return (long long)adc_trips(lo, hi, step);
@@ -261,12 +263,12 @@ static inline long long adc_length(long long lo, long long hi, long long step) {
 
 # --- memory ---------------------------------------------------------------------------------------
 
-_helper("""
+define("""
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
    behind the one in use are free, and a stack may take one for itself. */
 typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
 """)
-_helper("""
+define("""
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
   struct adc_stack *older;
@@ -276,13 +278,13 @@ typedef struct adc_stack {
   long long used, room, length, ends_room;
 } adc_stack;
 """)
-_helper("""
+define("""
 typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
 """)
-_helper("""
+define("""
 typedef struct adc_mark { adc_chunk *chunk; long long used; adc_stack *stacks; } adc_mark;
 """)
-_helper("""
+define("""
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
   adc_chunk *c = f->now ? f->now : f->first;
@@ -310,7 +312,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 """)
-_helper("""
+define("""
 static void adc_give_back(adc_frame *f, void *data) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
@@ -319,7 +321,7 @@ static void adc_give_back(adc_frame *f, void *data) {
   *place = c;
 }
 """)
-_helper("""
+define("""
 static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
@@ -329,7 +331,7 @@ static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   }
 }
 """)
-_helper("""
+define("""
 static inline adc_mark adc_here(const adc_frame *f) {
   adc_mark m;
   m.chunk = f->now;
@@ -338,27 +340,27 @@ static inline adc_mark adc_here(const adc_frame *f) {
   return m;
 }
 """)
-_helper("""
+define("""
 static inline void adc_release(adc_frame *f, adc_mark m) {
   if (f->stacks != m.stacks) adc_free_stacks(f, m.stacks);
   f->now = m.chunk ? m.chunk : f->first;
   if (f->now) f->now->used = m.used;
 }
 """)
-_helper("""
+define("""
 /* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
 static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
 """)
-_helper("""
+define("""
 static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
 """)
-_helper("""
+define("""
 /* bytes that may be kept between calls */
 #ifndef ADC_KEEP
 #define ADC_KEEP (64LL << 20)
 #endif
 """)
-_helper("""
+define("""
 /* keeps the memory for the next call, unless it is much */
 static void adc_leave(adc_frame *f) {
   long long kept = 0;
@@ -373,19 +375,19 @@ static void adc_leave(adc_frame *f) {
   }
 }
 """)
-_helper("""
+define("""
 static inline void adc_copy(void *to, const void *from, long long count, long long size) {
   if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
 }
 """)
 
-_helper("""
+define("""
 static int adc_less(const long long *a, const long long *b, long long width) {
   for (long long k = 0; k < width; k++) if (a[k] != b[k]) return a[k] < b[k];
   return 0;
 }
 """)
-_helper("""
+define("""
 /* sorts rows of indices (heap sort, in place) and tells whether all differ */
 static int adc_distinct(long long *rows, long long count, long long width) {
   for (long long end = count, top = count / 2; end > 1;) {
@@ -419,7 +421,7 @@ static int adc_distinct(long long *rows, long long count, long long width) {
 
 for _text in order.FOR_NUMBERS:
     _for_floats(_text)
-    _helper(_text.replace("REAL", "long long").replace("@", "i"))
+    define(_text.replace("REAL", "long long").replace("@", "i"))
 
 # --- matrix products ------------------------------------------------------------------------------
 
@@ -487,7 +489,7 @@ static void adc_matmul@(
 
 # --- stacks ---------------------------------------------------------------------------------------
 
-_helper("""
+define("""
 static adc_stack *adc_stack_new(adc_frame *f) {
   adc_stack *s = adc_alloc(f, 1, sizeof *s);
   if (!s) return 0;
@@ -498,7 +500,7 @@ static adc_stack *adc_stack_new(adc_frame *f) {
   return s;
 }
 """)
-_helper("""
+define("""
 static int adc_grow(adc_frame *f, char **data, long long *room, long long needed) {
   long long more = *room + *room / 2 + 256;
   adc_chunk *c = 0, **place = f->now ? &f->now->next : &f->first;
@@ -518,7 +520,7 @@ static int adc_grow(adc_frame *f, char **data, long long *room, long long needed
   return 1;
 }
 """)
-_helper("""
+define("""
 /* makes room for one more element and gives its place, or null */
 static inline void *adc_push(adc_stack *s, long long count, long long size) {
   long long bytes;
@@ -530,7 +532,7 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   return s->data + s->used - bytes;
 }
 """)
-_helper("""
+define("""
 /* the same for elements that are arrays: they may differ in size */
 static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
   char *ends = (char *)s->ends;
@@ -542,7 +544,7 @@ static inline void *adc_push_array(adc_stack *s, long long count, long long size
   return adc_push(s, count, size);
 }
 """)
-_helper("""
+define("""
 /* shortens by one element and gives its place, good until the next push */
 static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   s->used -= count * size;
@@ -550,7 +552,7 @@ static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   return s->data + s->used;
 }
 """)
-_helper("""
+define("""
 /* makes `to` hold what `from` holds; null if there is no memory */
 static adc_stack *adc_stack_copy(adc_stack *to, const adc_stack *from) {
   char *ends = (char *)to->ends;
@@ -567,7 +569,7 @@ static adc_stack *adc_stack_copy(adc_stack *to, const adc_stack *from) {
   return to;
 }
 """)
-_helper("""
+define("""
 /* trades contents: how a stack outlives the loop body that it was made in */
 static inline void adc_stack_swap(adc_stack *a, adc_stack *b) {
   adc_stack old = *a;

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from ...ir.graph import Node, Value
 from ...ir.types import Array, Stack
 from ..text import Text
-from .contract import Contractions
+from .linalg import LinearAlgebra
 from .spell import ELEMENT, LOCAL
 
 __all__ = ["Stacks"]
 
 
-class Stacks(Contractions):
+class Stacks(LinearAlgebra):
     def stack_node(self, node: Node) -> None:
         getattr(self, f"_{node.op.name}")(node)
 

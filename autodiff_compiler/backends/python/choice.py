@@ -24,6 +24,8 @@ LONGEST = 70
 #: What is shorter is not worth a line of its own.
 _SHORT = 10
 _MARK = "<value>"
+#: Kinds of ops whose results are assigned by one statement.
+_TOGETHER = {"linalg", "index"}
 _NEVER_INLINE = {"stack", "from_array", "store", "add_at", "push", "poke"}
 
 
@@ -321,8 +323,13 @@ class Choices:
 
     def _pin(self, node: Node) -> None:
         """What is printed with a check or a pop in it must be evaluated where its block runs."""
-        carries = node.op.name == "pop" or any(
-            self.bare(v) and self.program.definition[v].op.name == "index" for v in node.operands
+        carries = (
+            node.op.name == "pop"
+            or node.op.kind == "linalg"
+            or any(
+                self.bare(v) and self.program.definition[v].op.name == "index"
+                for v in node.operands
+            )
         )
         if carries or any(self._is_pinned(v) for v in self.record(node)):
             self._pinned.update(node.results)
@@ -337,7 +344,7 @@ class Choices:
             return True
         if node.op.name in _NEVER_INLINE or node in self.apart or isinstance(value.type, Stack):
             return False
-        if node.op.name == "nonzero" and len(node.results) > 1:
+        if node.op.name != "slice" and len(node.results) > 1 and node.op.kind in _TOGETHER:
             return False
         sites = self.sites.get(value, [])
         if len(sites) != 1:

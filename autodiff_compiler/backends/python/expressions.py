@@ -23,7 +23,7 @@ _OWN_INTS = {"iadd", "isub", "imul", "ipow"}
 
 #: The kinds of ops that are printed: the keys of `Expressions`' table.
 KINDS = frozenset(
-    "elementwise reduce contract order shape create index stack control check undefined".split()
+    "elementwise reduce contract order linalg shape create index stack control check undefined".split()
 )
 
 
@@ -78,6 +78,7 @@ class Expressions:
             "reduce": self._reduce,
             "contract": self._contract,
             "order": self._order,
+            "linalg": self._linalg,
             "shape": self._shape,
             "create": self._create,
             "index": self._index,
@@ -239,6 +240,16 @@ class Expressions:
         texts = dict(zip("xy", map(self.loose, node.operands)))
         attrs = {name: repr(known) for name, known in node.attrs.items()}
         return Text(node.op.numpy.format(**texts, **attrs))
+
+    def linalg_call(self, node: Node) -> Text:
+        """The call that gives all results of the node."""
+        return fill(node.op.numpy, dict(zip("xyz", map(self.value, node.operands))), PYTHON)
+
+    def _linalg(self, node: Node, value: Value) -> Text:
+        call = self.linalg_call(node)
+        if len(node.results) == 1:
+            return call
+        return Text(f"{call}[{node.results.index(value)}]")
 
     # -- shapes ---------------------------------------------------------------------------------
 

@@ -180,6 +180,10 @@ def targets_of(node: Node, choices: Choices, name) -> list[str | None] | None:
     targets = [
         name(r) if r in choices.needed.values and choices.named(r) else None for r in node.results
     ]
+    if node.op.kind == "linalg":
+        # What is printed inside another line runs there; what nobody reads may still raise.
+        read = any(r in choices.needed.values for r in node.results)
+        return targets if any(targets) or (node.op.effect and not read) else None
     if node.op.effect:
         if node.results and node not in choices.apart:
             return None

@@ -45,6 +45,9 @@ class Statements:
         if node.op.name == "nonzero" and len(node.results) > 1:
             mask = self.expressions.loose(node.operands[0])
             return [f"{', '.join(t or '_' for t in targets)} = np.nonzero({mask})"]
+        if node.op.kind == "linalg" and (len(node.results) > 1 or not any(targets)):
+            left = ", ".join(t or "_" for t in targets) if any(targets) else "_"
+            return [f"{left} = {self.expressions.linalg_call(node)}"]
         return self._assigned(node, targets)
 
     def _assigned(self, node: Node, targets: list[str | None]) -> list[str]:
