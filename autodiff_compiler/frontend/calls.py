@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..records import owner_of
 from . import (
     captures,
     container_calls,
     containers,
     derivatives,
     flavours,
+    instances,
     methods,
     names,
     numpy_calls,
@@ -25,6 +27,7 @@ from .frames import RESULT, RETURNED, Frame, PythonRaises
 from .scopes import FunctionNode, scope_of
 from .source import find_source
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     BoundMethod,
@@ -35,6 +38,7 @@ from .values import (
     Num,
     PartialVal,
     Static,
+    SuperVal,
     TupleVal,
 )  # fmt: skip
 
@@ -61,7 +65,9 @@ def call(st: Tracer, callee: Abstract, args: Args, kwargs: Kwargs) -> Abstract:
         return _call_method(st, callee, args, kwargs)
     if isinstance(callee, Static):
         return _call_known(st, callee, args, kwargs)
-    if isinstance(callee, (Num, ArrayRef, TupleVal, ListRef, DictRef)):
+    if instances.class_of(callee) and instances.has_method(callee, "__call__"):
+        return call(st, BoundMethod(callee, "__call__"), args, kwargs)
+    if isinstance(callee, (Num, ArrayRef, TupleVal, *HEAPED)):
         raise PythonRaises("this is not callable")
     st.refuse("calling this is not supported")
 
@@ -88,13 +94,10 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if function is functools.partial and args:
         return PartialVal(args[0], tuple(map(names.kept, args[1:])), kwargs)
     if isinstance(function, type):
-        st.refuse(
-            f"making a `{function.__name__}` is not supported",
-            "make the object outside, and use its attributes and methods here",
-        )
+        return instances.make(st, callee, args, kwargs)
     if callable(getattr(function, "primal", None)):
         return call(st, Static(function.primal, ("attr", source, "primal")), args, kwargs)
-    owner_class, raw = objects.class_attribute(type(function), "__call__")
+    _, raw = owner_of(type(function), "__call__")
     if isinstance(raw, FunctionType):
         return call(st, BoundMethod(callee, "__call__"), args, kwargs)
     if not callable(function):
@@ -161,6 +164,10 @@ def _call_partial(
 
 def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> Abstract:
     owner = bound.self
+    if isinstance(owner, SuperVal):
+        return instances.call_super(st, bound, args, kwargs)
+    if instances.class_of(owner):
+        return instances.call_method(st, bound, args, kwargs)
     if isinstance(owner, (ListRef, DictRef, TupleVal)):
         return containers.call_method(st, owner, bound.name, args, kwargs)
     if isinstance(owner, Static) and isinstance(owner.value, str):

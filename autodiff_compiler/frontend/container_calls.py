@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import builtins
+import copy
+import dataclasses
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ir.types import BOOL, I64
 from ..ops import elementwise as ew
-from . import arrays, containers
+from . import arrays, containers, instances
 from .frames import PythonRaises
-from .items import known_key
+from .items import entry_of, known_key
 from .iteration import integer, known_items, sequence
 from .values import (
     Abstract,
     ArrayRef,
     DictRef,
     EnumerateVal,
+    FunctionVal,
+    InstanceRef,
     ListRef,
     Num,
     RangeVal,
@@ -43,6 +48,8 @@ def _arity(kwargs: Kwargs, args: Args, low: int, high: int, name: str) -> None:
 def _len(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 1, 1, "len")
     (x,) = args
+    if instances.has_method(x, "__len__"):
+        return st.call_function(st.attribute(x, "__len__"), [])
     if isinstance(x, (ZipVal, EnumerateVal, ReversedVal, Num)):
         raise PythonRaises("this has no len()")
     if isinstance(x, Static) and hasattr(x.value, "__len__"):
@@ -123,10 +130,18 @@ def _isinstance(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
         st.refuse("the types of `isinstance` must be known")
     if isinstance(x, Static):
         return Static(isinstance(x.value, types))
-    return Static(issubclass(_type_of(st, x), types))
+    return Static(issubclass(type_of(st, x), types))
 
 
-def _type_of(st: Tracer, x: Abstract) -> type:
+def type_of(st: Tracer, x: Abstract) -> type:
+    """Python's type of a value."""
+    if isinstance(x, Static):
+        return type(x.value)
+    cls = instances.class_of(x)
+    if cls is not None:
+        return cls
+    if isinstance(x, FunctionVal):
+        return FunctionType
     if isinstance(x, Num):
         if x.mixed:
             st.refuse(
@@ -141,6 +156,39 @@ def _type_of(st: Tracer, x: Abstract) -> type:
     return found[type(x)]
 
 
+def _super(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    return instances.super_of(st, args)
+
+
+def _replace(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    _arity({}, args, 1, 1, "replace")
+    return instances.replaced(st, args[0], kwargs)
+
+
+def _asdict(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    _arity(kwargs, args, 1, 1, "asdict")
+    if not isinstance(args[0], InstanceRef) or not dataclasses.is_dataclass(args[0].cls):
+        st.refuse("`asdict` takes an object of a dataclass here")
+    return instances.as_dict(st, args[0])
+
+
+def _copy(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    """`copy.copy`: a new object that shares what the old one holds."""
+    _arity(kwargs, args, 1, 1, "copy")
+    (x,) = args
+    if isinstance(x, InstanceRef) and not hasattr(x.cls, "__copy__"):
+        return InstanceRef(st.new_list(dict(entry_of(st, x))).object, x.cls)
+    if isinstance(x, ArrayRef):
+        return arrays.copied(st, x)
+    if isinstance(x, DictRef):
+        return DictRef(st.new_list(dict(entry_of(st, x))).object)
+    if isinstance(x, ListRef) and isinstance(entry_of(st, x), tuple):
+        return st.new_list(entry_of(st, x))
+    if isinstance(x, (Num, TupleVal)):
+        return x
+    st.refuse("copying this is not supported")
+
+
 def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     st.refuse("`print` is not supported in a compiled function", "return what you want to see")
 
@@ -149,5 +197,6 @@ BUILTINS: dict[Any, Callable[[Tracer, Args, Kwargs], Abstract]] = {
     builtins.len: _len, builtins.range: _range, builtins.enumerate: _enumerate,
     builtins.zip: _zip, builtins.reversed: _reversed_call, builtins.tuple: _tuple,
     builtins.list: _list, builtins.dict: _dict, builtins.isinstance: _isinstance,
-    builtins.print: _print,
+    builtins.print: _print, builtins.super: _super, instances.make_of_items: instances.make_of_items,
+    dataclasses.replace: _replace, dataclasses.asdict: _asdict, copy.copy: _copy,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Value
 from ..ops.index import index as index_op
-from . import growing, iteration, names
+from . import arrays, growing, instances, iteration, names
 from .frames import Frame, PythonRaises
 from .indexing import SliceVal
 from .items import at_index, entry_of, known_key, needs_known
@@ -16,8 +16,11 @@ from .iteration import known_items
 from .numbers import kind_of
 from .scopes import scope_of_statements
 from .values import (
+    HEAPED,
     Abstract,
+    ArrayRef,
     DictRef,
+    InstanceRef,
     ListRef,
     Num,
     RangeVal,
@@ -52,6 +55,8 @@ def _known_index(st: Tracer, key: Any) -> int | None:
 
 def get_item(st: Tracer, base: Abstract, key: Any) -> Abstract:
     """`base[key]` of anything that is no array."""
+    if instances.has_method(base, "__getitem__"):
+        return st.call_function(st.attribute(base, "__getitem__"), [_as_key(st, key)])
     if isinstance(base, DictRef):
         entry, known = entry_of(st, base), known_key(st, key)
         if known not in entry:
@@ -125,9 +130,14 @@ def _from_static(st: Tracer, base: Static, key: Any) -> Abstract:
 
 def set_item(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
     """`base[key] = value` of anything that is no array."""
+    if instances.has_method(base, "__setitem__"):
+        st.call_function(st.attribute(base, "__setitem__"), [_as_key(st, key), value])
+        return
     if isinstance(base, DictRef):
-        entry = dict(entry_of(st, base))
-        entry[known_key(st, key)] = names.kept(value)
+        entry, known = dict(entry_of(st, base)), known_key(st, key)
+        if known in entry and unchanged(entry[known], value):
+            return
+        entry[known] = names.kept(value)
         replace(st, base, entry)
         return
     if not isinstance(base, ListRef):
@@ -140,6 +150,8 @@ def set_item(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
         if not -len(entry) <= k < len(entry):
             raise PythonRaises("list assignment index out of range")
         k %= len(entry)
+        if unchanged(entry[k], value):
+            return
         replace(st, base, (*entry[:k], names.kept(value), *entry[k + 1 :]))
         return
     check_writable(st, base)
@@ -152,12 +164,28 @@ def set_item(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
     growing.poke(st, base.object, index, value)
 
 
-def replace(st: Tracer, base: ListRef | DictRef, entry: Any) -> None:
+def unchanged(old: Abstract, new: Abstract) -> bool:
+    """Is what is stored the array, list or object that stands there? So it is after `a[k] += 1`."""
+    return isinstance(new, (ArrayRef, *HEAPED)) and old == new
+
+
+def copied_item(st: Tracer, x: Abstract) -> Abstract:
+    """A copy of an array; all else as it is."""
+    return arrays.copied(st, x) if isinstance(x, ArrayRef) else x
+
+
+def _as_key(st: Tracer, key: Any) -> Abstract:
+    if isinstance(key, SliceVal):
+        st.refuse("slices of the user's own objects are not supported")
+    return key
+
+
+def replace(st: Tracer, base: ListRef | DictRef | InstanceRef, entry: Any) -> None:
     check_writable(st, base)
     st.heap[base.object] = entry
 
 
-def check_writable(st: Tracer, base: ListRef | DictRef) -> None:
+def check_writable(st: Tracer, base: ListRef | DictRef | InstanceRef) -> None:
     if base.object.locked:
         hint = "work on a copy: `list(xs)` or `dict(d)`"
         st.refuse(f"this changes a list or dict that {base.object.locked}", hint)

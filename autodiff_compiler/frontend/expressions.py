@@ -11,18 +11,18 @@ import numpy as np
 from ..ir.graph import Node, Value
 from ..ir.types import BOOL, Scalar
 from ..ops.elementwise import and_, not_, or_
-from . import containers, flavours, indexing, names, objects
+from . import containers, flavours, indexing, instances, names, objects
 from .branches import branch
 from .indexing import SliceVal
 from .items import known_key
 from .iteration import known_items
 from .numbers import kind_of
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     DictRef,
     FunctionVal,
-    ListRef,
     Num,
     Static,
     TupleVal,
@@ -303,8 +303,12 @@ def _is(st: Tracer, left: Abstract, right: Abstract) -> bool:
         if left.object.locked or right.object.locked or left.path or right.path:
             st.refuse("it is not known whether these are the same array")
         return False
-    if isinstance(left, (ListRef, DictRef, FunctionVal)) and type(left) is type(right):
+    if isinstance(left, HEAPED) and isinstance(right, HEAPED):
         return left == right
+    if isinstance(left, FunctionVal) and isinstance(right, FunctionVal):
+        return left == right
+    if type(left) is not type(right):
+        return False
     st.refuse("`is` is not supported between these", "use `==`")
 
 
@@ -314,6 +318,9 @@ def _contains(st: Tracer, item: Abstract, container: Abstract) -> bool | Value:
             return bool(item.value in container.value)
         except TypeError as error:
             st.refuse(str(error))
+    if instances.has_method(container, "__contains__"):
+        method = st.attribute(container, "__contains__")
+        return st.truth(st.call_function(method, [item]))
     if isinstance(container, DictRef):
         return known_key(st, item) in containers.known_dict(st, container)
     found: Value | None = None

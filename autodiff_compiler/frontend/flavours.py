@@ -13,7 +13,7 @@ import numpy as np
 
 from ..ir.graph import Value
 from ..ir.types import BOOL
-from . import arrays, containers, promotion
+from . import arrays, containers, instances, promotion
 from .frames import PythonRaises
 from .numbers import NARROW
 from .values import Abstract, ArrayRef, ListRef, Num, Static, TupleVal
@@ -25,6 +25,10 @@ _ON_BOOLS = ("==", "!=", "&", "|", "^", "<", "<=", ">", ">=", "not")
 
 
 def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
+    if instances.may_have_methods(a) or instances.may_have_methods(b):
+        made = instances.binary(st, symbol, a, b)
+        if made is not None:
+            return made
     if isinstance(a, (TupleVal, ListRef)) or isinstance(b, (TupleVal, ListRef)):
         made = containers.binary(st, symbol, a, b)
         if made is not None:
@@ -41,6 +45,9 @@ def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
 
 
 def unary(st: Tracer, symbol: str, a: Abstract) -> Abstract:
+    made = instances.unary(st, symbol, a) if instances.may_have_methods(a) else None
+    if made is not None:
+        return made
     if not is_mixed(a):
         return promotion.unary(st, symbol, a)
     check_mixed(st, [a], symbol)
@@ -48,6 +55,9 @@ def unary(st: Tracer, symbol: str, a: Abstract) -> Abstract:
 
 
 def truth(st: Tracer, x: Abstract) -> Value | bool:
+    for name in ("__bool__", "__len__"):
+        if instances.class_of(x) and instances.has_method(x, name):
+            return truth(st, st.call_function(st.attribute(x, name), []))
     return promotion.truth(st, x)
 
 

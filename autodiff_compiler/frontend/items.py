@@ -10,7 +10,17 @@ from ..ops.index import load
 from . import arrays, growing, indexing
 from .frames import PythonRaises
 from .numbers import join_kinds, kind_of
-from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Poison, Static, TupleVal
+from .values import (
+    Abstract,
+    ArrayRef,
+    DictRef,
+    InstanceRef,
+    ListRef,
+    Num,
+    Poison,
+    Static,
+    TupleVal,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from .tracer import Tracer
@@ -24,7 +34,7 @@ def needs_known(st: Tracer, message: str, hint: str = "") -> Any:
     raise NeedsKnown(message, st.b.span, hint)
 
 
-def entry_of(st: Tracer, x: ListRef | DictRef) -> Any:
+def entry_of(st: Tracer, x: ListRef | DictRef | InstanceRef) -> Any:
     entry = st.heap[x.object]
     if isinstance(entry, Poison):
         st.refuse(entry.reason, entry.hint)

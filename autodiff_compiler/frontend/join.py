@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Value
-from ..ir.types import BOOL, I64, NUMPY_DTYPE, Array, Scalar, Stack, Type
+from ..ir.types import BOOL, I64, Array, Scalar, Stack, Type
 from . import arrays
 from .aliases import Aliases, Pair, Root, alike
 from .frames import RESULT, Snapshot
 from .growing import LOCKED_ELEMENT, element_of, widen_element
-from .numbers import Kind, join_kinds, kind_of, number_value
+from .numbers import flavour_words, join_kinds, kind_of, number_value, numpy_name
 from .sides import DEAD, Emits, Side, Yields
 from .templates import (
     MAY_BE_ANOTHER,
@@ -41,11 +41,13 @@ from .templates import (
     same,
 )  # fmt: skip
 from .values import (
+    HEAPED,
     MOVED,
     ArrayRef,
     At,
     BoundMethod,
     DictRef,
+    InstanceRef,
     ListRef,
     MaybeUnset,
     Num,
@@ -251,17 +253,17 @@ class Joiner:
         if isinstance(x, dict):
             return ("entry", tuple(x)), list(x.values())
         if isinstance(x, TupleVal):
-            return ("tuple", len(x.items)), list(x.items)
+            return ("tuple", len(x.items), x.cls), list(x.items)
         if isinstance(x, RangeVal):
             return ("range",), [x.start, x.stop, x.step]
         if isinstance(x, BoundMethod):
             return ("method", x.name), [x.self]
-        if isinstance(x, (ListRef, DictRef)) and self.is_own(side, x.object, both):
+        if isinstance(x, HEAPED) and self.is_own(side, x.object, both):
             entry = self.sides[side].state.heap[x.object]
             if isinstance(entry, tuple):
                 return ("list", len(entry)), list(entry)
             if isinstance(entry, dict):
-                return ("dict", tuple(entry)), list(entry.values())
+                return ("dict", tuple(entry), _class(x)), list(entry.values())
         return None
 
     def add_group(self, pair: Pair, moved: set[Object]) -> None:
@@ -441,11 +443,11 @@ class Joiner:
         known = y if x is DEAD else x
         if isinstance(known, BoundMethod):
             return Method(items[0], known.name)
-        if isinstance(known, DictRef):
-            k = 1 if x is DEAD else 0
-            return DictItems(tuple(self.sides[k].state.heap[known.object]), items, _locked(x, y))
+        if isinstance(known, (DictRef, InstanceRef)):
+            keys = tuple(self.sides[1 if x is DEAD else 0].state.heap[known.object])
+            return DictItems(keys, items, _locked(x, y), _class(known))
         kind = {TupleVal: "tuple", RangeVal: "range", ListRef: "list"}[type(known)]
-        return Items(kind, items, _locked(x, y))
+        return Items(kind, items, _locked(x, y), _class(known))
 
     def join_numbers(self, x: Any, y: Any) -> Template:
         a, b = kind_of(x), kind_of(y)
@@ -453,8 +455,8 @@ class Joiner:
         kind = join_kinds(a, b)
         if kind is None:
             return Lost(
-                f"{self.what} is a number of {_flavour(a)} on one way and of {_flavour(b)} on another",
-                f"begin with a number of that type, for instance `np.{_numpy_name(a, b)}(0)`",
+                f"{self.what} is a number of {flavour_words(a)} on one way and of {flavour_words(b)} on another",
+                f"begin with a number of that type, for instance `np.{numpy_name(a, b)}(0)`",
             )
         return self.number_slot(kind, x, y)
 
@@ -571,9 +573,7 @@ def _indices(item: Any) -> tuple[Value, ...]:
 
 
 def _inside_maybe(x: Any) -> Any:
-    if isinstance(x, MaybeUnset):
-        return x.value
-    return DEAD if isinstance(x, Unset) else x
+    return x.value if isinstance(x, MaybeUnset) else DEAD if isinstance(x, Unset) else x
 
 
 def _ref(x: Any) -> ArrayRef | None:
@@ -586,15 +586,9 @@ def _fill(mine: Any, other: Any, x: Any) -> Any:
 
 def _locked(x: Any, y: Any) -> str:
     """Why a list or dict cannot be changed that is the one or the other."""
-    found = (v.object.locked for v in (x, y) if isinstance(v, (ListRef, DictRef)))
+    found = (v.object.locked for v in (x, y) if isinstance(v, HEAPED))
     return next(filter(None, found), "")
 
 
-def _flavour(kind: Kind) -> str:
-    whose = "either Python's or NumPy's" if kind.mixed else "Python's" if kind.python else "NumPy's"
-    return f"{whose} {kind.dtype}"
-
-
-def _numpy_name(a: Kind, b: Kind) -> str:
-    own = a if not a.python else b
-    return str(NUMPY_DTYPE[own.dtype])
+def _class(x: Any) -> type | None:
+    return x.cls if isinstance(x, (InstanceRef, TupleVal)) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir.graph import Value
-from ..ir.types import BOOL, DTYPE_NAME, F32, F64, I32, I64
+from ..ir.types import BOOL, DTYPE_NAME, F32, F64, I32, I64, NUMPY_DTYPE
 from ..ops.elementwise import cast
 from .state import State
 from .values import Abstract, Num, Static
@@ -82,3 +82,15 @@ def as_num(st: State, x: Abstract) -> Num | None:
 
 #: dtypes in which Python's and NumPy's numbers are promoted differently
 NARROW = (F32, I32)
+
+
+def flavour_words(kind: Kind) -> str:
+    """A kind in the words of a message."""
+    whose = "either Python's or NumPy's" if kind.mixed else "Python's" if kind.python else "NumPy's"
+    return f"{whose} {kind.dtype}"
+
+
+def numpy_name(a: Kind, b: Kind) -> str:
+    """The dtype of whichever is NumPy's."""
+    own = a if not a.python else b
+    return str(NUMPY_DTYPE[own.dtype])

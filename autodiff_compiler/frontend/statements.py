@@ -14,9 +14,11 @@ from . import (
     expressions,
     flavours,
     indexing,
+    instances,
     iteration,
     loops,
     names,
+    objects,
     promotion,
 )  # fmt: skip
 from .branches import Rest, branch, continue_unless, gone
@@ -192,13 +194,16 @@ def assign(st: Tracer, target: ast.expr, value: Abstract) -> None:
         base = st.eval(target.value)
         _store(st, base, expressions.key_of(st, target.slice), value)
     elif isinstance(target, ast.Attribute):
-        st.refuse(
-            "assigning to an attribute is not supported",
-            "keep the value in a name, and return it",
-        )
+        _set_attribute(st, st.eval(target.value), st.mangled(target.attr), value)
     else:
         st.refuse("assigning to this is not supported", "name each item")
     st.b.span = old
+
+
+def _set_attribute(st: Tracer, base: Abstract, name: str, value: Abstract) -> None:
+    if isinstance(base, ArrayRef):
+        st.refuse("attributes of an array cannot be set here", "make a new array")
+    instances.set_attribute(st, base, name, value)
 
 
 def _store(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
@@ -239,8 +244,11 @@ def _aug_assign(st: Tracer, node: ast.AugAssign) -> None:
         current = containers.get_item(st, base, key)
         containers.set_item(st, base, key, _augmented(st, symbol, current, st.eval(node.value)))
     else:
+        base, name = st.eval(target.value), st.mangled(target.attr)
+        current = objects.attribute(st, base, name)
+        value = _augmented(st, symbol, current, st.eval(node.value))
         st.at(target)
-        st.refuse("assigning to an attribute is not supported", "keep the value in a name")
+        _set_attribute(st, base, name, value)
 
 
 def _augment_array(st: Tracer, symbol: str, base: ArrayRef, key: Any, node: ast.AugAssign) -> None:
@@ -288,6 +296,8 @@ def _delete(st: Tracer, node: ast.Delete) -> None:
             if isinstance(base, ArrayRef):
                 st.refuse("elements of an array cannot be deleted", "take a slice")
             containers.delete_item(st, base, expressions.key_of(st, target.slice))
+        elif isinstance(target, ast.Attribute):
+            instances.delete_attribute(st, st.eval(target.value), st.mangled(target.attr))
         else:
             st.refuse("`del` of this is not supported")
 

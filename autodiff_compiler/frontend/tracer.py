@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ..errors import Span, UnsupportedError
 from ..ir.graph import CHECK, Value
 from ..ops.elementwise import and_, gt, lt, or_
-from . import calls, captures, expressions, statements
+from . import calls, captures, expressions, objects, statements
 from .building import ScopedBuilder
 from .captures import CALLERS
 from .frames import Frame, PythonRaises, Snapshot
@@ -197,6 +197,10 @@ class Tracer(State):
         kwargs: Mapping[str, Abstract] | None = None,
     ) -> Abstract:
         return calls.call(self, callee, list(args), dict(kwargs or {}))
+
+    def attribute(self, x: Abstract, name: str) -> Abstract:
+        """`x.name`."""
+        return objects.attribute(self, x, name)
 
     def inline_source(self, function: Any, args: Sequence[Abstract]) -> Abstract:
         """Traces a function of the package itself, written in plain NumPy Python."""

@@ -107,7 +107,10 @@ class ArrayRef:
 
 @dataclass(frozen=True, slots=True)
 class TupleVal:
+    """`cls`: the class of a NamedTuple."""
+
     items: tuple[Abstract, ...]
+    cls: type | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,22 @@ class DictRef:
     """heap[object] is a dict of Hashable to Abstract (never mutated in place: replaced)."""
 
     object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRef:
+    """An object of the user's class: heap[object] is a dict of its attributes (replaced likewise)."""
+
+    object: Object
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class SuperVal:
+    """`super()` in a method of `cls`, before its attribute is taken."""
+
+    self: Abstract
+    cls: type
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +243,8 @@ Abstract = (
     | TupleVal
     | ListRef
     | DictRef
+    | InstanceRef
+    | SuperVal
     | RangeVal
     | FunctionVal
     | BoundMethod
@@ -236,4 +257,6 @@ Abstract = (
     | DerivativeVal
     | PartialVal
 )
+#: What has its contents in the heap, beside arrays.
+HEAPED = (ListRef, DictRef, InstanceRef)
 HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Poison | Moved
