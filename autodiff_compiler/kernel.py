@@ -300,7 +300,7 @@ def _told_leaves(spec: Spec, in_record: bool = False) -> Iterator[tuple[Any, boo
 
 
 def _holds_no_float(k: int, spec: Spec) -> str:
-    if isinstance(spec, StaticSpec) and spec.by_identity and not callable(spec.value):
+    if isinstance(spec, StaticSpec) and spec.by_identity and not hasattr(spec.value, "__name__"):
         name = type(spec.value).__name__
         return (
             f"argument {k} is a `{name}`, which cannot be differentiated: make the class a dataclass"

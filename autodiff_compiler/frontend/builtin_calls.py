@@ -221,6 +221,11 @@ def _quantifier(st: State, iterable: Abstract, op: Op, on_array: Op, decided: bo
         if value.type.rank != 1:
             st.refuse("this is taken of one-dimensional arrays only", "use np.any or np.all")
         return Num(st.b.emit(on_array, value, axes=(0,)), True)
+    if isinstance(iterable, ListRef) and items_of(st, iterable) is None:
+        value = as_bool(st, operand(st, iterable).value)
+        if value.type.rank != 1:
+            raise PythonRaises("the truth value of an array is ambiguous")
+        return Num(st.b.emit(on_array, value, axes=(0,)), True)
     total: Abstract = Static(not decided)
     for item in sequence(st, iterable):
         found = truth(st, item)

@@ -14,14 +14,17 @@ from ..records import owner_of
 from . import (
     captures,
     container_calls,
-    containers,
+    container_methods,
     derivatives,
     flavours,
     instances,
+    iteration,
+    iterator_calls,
     methods,
     names,
     numpy_calls,
     objects,
+    reflection,
 )
 from .frames import RESULT, RETURNED, Frame, PythonRaises
 from .scopes import FunctionNode, scope_of
@@ -33,13 +36,18 @@ from .values import (
     BoundMethod,
     DerivativeVal,
     DictRef,
+    EnumerateVal,
     FunctionVal,
+    GeneratorVal,
+    IterRef,
     ListRef,
     Num,
     PartialVal,
+    ReversedVal,
     Static,
     SuperVal,
     TupleVal,
+    ZipVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -50,6 +58,8 @@ Kwargs = dict[str, Abstract]
 
 #: Builtins that give one of their numbers back, or compute with Python's own arithmetic.
 _KEEP_FLAVOUR = (builtins.abs, builtins.max, builtins.min, builtins.sum, builtins.pow)
+#: Functions that walk over what they are given.
+_CONSUMERS = (builtins.sum, builtins.min, builtins.max, builtins.any, builtins.all, np.sum)
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -78,9 +88,12 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if transformed is not None:
         return call(st, transformed, args, kwargs)
     own = container_calls.BUILTINS.get(function) if _hashable(function) else None
+    if own is None and _hashable(function):
+        own = iterator_calls.CALLS.get(function) or reflection.CALLS.get(function)
     if own is not None:
         return own(st, args, kwargs)
     if _of_numpy(function):
+        args = [_used(st, function, x) for x in args]
         return _call_library(st, function, args, kwargs)
     source = callee.source or ("const", function)
     if isinstance(function, FunctionType):
@@ -92,7 +105,12 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if isinstance(function, functools.partial):
         return _call_partial(st, function, source, args, kwargs)
     if function is functools.partial and args:
-        return PartialVal(args[0], tuple(map(names.kept, args[1:])), kwargs)
+        return PartialVal(args[0], tuple(names.kept(st, x) for x in args[1:]), kwargs)
+    if isinstance(function, functools._lru_cache_wrapper):
+        st.refuse(
+            "a function with `lru_cache` is not supported: what it gives may be of another call",
+            "call the function itself: `f.__wrapped__(...)`",
+        )
     if isinstance(function, type):
         return instances.make(st, callee, args, kwargs)
     if callable(getattr(function, "primal", None)):
@@ -103,6 +121,19 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if not callable(function):
         raise PythonRaises(f"a {type(function).__name__} is not callable")
     st.refuse(f"`{getattr(function, '__name__', function)}` is not supported here")
+
+
+def _used(st: Tracer, function: Any, x: Abstract) -> Abstract:
+    """An iterator that is handed to a library's function."""
+    if not isinstance(x, (GeneratorVal, IterRef, ZipVal, EnumerateVal, ReversedVal)):
+        return x
+    if function not in _CONSUMERS:
+        st.refuse(
+            f"`{function.__name__}` of an iterator is not supported",
+            "make it a list: `[... for ...]`, or `list(...)`",
+        )
+    x = iteration.taken(st, x)
+    return x if isinstance(x, ListRef) else iterator_calls.as_list(st, x)
 
 
 def _hashable(x: Any) -> bool:
@@ -116,6 +147,11 @@ def _hashable(x: Any) -> bool:
 def _of_numpy(function: Any) -> bool:
     """Is the function one that is known by itself, and not by its source?"""
     return numpy_calls.known(function)
+
+
+def call_library(st: Tracer, function: Any, args: Args) -> Abstract:
+    """A function of NumPy or Python by itself."""
+    return _call_library(st, function, [_used(st, function, x) for x in args], {})
 
 
 def _call_library(st: Tracer, function: Any, args: Args, kwargs: Kwargs) -> Abstract:
@@ -169,7 +205,7 @@ def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> 
     if instances.class_of(owner):
         return instances.call_method(st, bound, args, kwargs)
     if isinstance(owner, (ListRef, DictRef, TupleVal)):
-        return containers.call_method(st, owner, bound.name, args, kwargs)
+        return container_methods.call_method(st, owner, bound.name, args, kwargs)
     if isinstance(owner, Static) and isinstance(owner.value, str):
         return _call_string(st, owner.value, bound.name, args)
     if isinstance(owner, Static) and not isinstance(
@@ -252,7 +288,9 @@ def _check_recursion(st: Tracer, node: FunctionNode, name: str) -> None:
 
 def _run(st: Tracer, frame: Frame, node: FunctionNode) -> Abstract:
     st.enter(frame)
-    for name, value in list(frame.env.items()):
+    given = list(frame.env.items())
+    names.make_boxes(st)
+    for name, value in given:
         names.bind(st, name, value)
     frame.env[RETURNED] = Static(False)
     if isinstance(node, ast.Lambda):

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import builtins
-import copy
-import dataclasses
 from collections.abc import Callable
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..ir.types import BOOL, I64
 from ..ops import elementwise as ew
-from . import arrays, containers, instances
+from . import container_methods, instances, iterator_calls, names
 from .frames import PythonRaises
-from .items import entry_of, known_key
-from .iteration import integer, known_items, sequence
+from .items import known_key
+from .iteration import integer, known_items, sequence, taken
 from .values import (
     Abstract,
-    ArrayRef,
     DictRef,
     EnumerateVal,
-    FunctionVal,
-    InstanceRef,
-    ListRef,
+    GeneratorVal,
+    IterRef,
     Num,
     RangeVal,
     ReversedVal,
@@ -75,7 +67,8 @@ def _range(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
 def _enumerate(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     start = kwargs.pop("start", Static(0))
     _arity(kwargs, args, 1, 2, "enumerate")
-    return EnumerateVal(args[0], args[1] if len(args) == 2 else start)
+    walked = args[0] if names.is_eager(args[0]) else taken(st, args[0])
+    return EnumerateVal(walked, args[1] if len(args) == 2 else start)
 
 
 def _zip(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
@@ -83,110 +76,51 @@ def _zip(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 0, len(args), "zip")
     if not isinstance(strict, Static):
         st.refuse("`strict=` must be written as True or False")
+    if len({x.object for x in args if isinstance(x, IterRef)}) < sum(
+        isinstance(x, IterRef) for x in args
+    ):
+        st.refuse("`zip` of an iterator with itself is not supported", "use slices: `xs[::2]`")
+    if len(args) > 1 and any(isinstance(x, GeneratorVal) and x.effects for x in args):
+        st.refuse("`zip` of a generator that changes something is not supported", "make it a list")
+    eager = any(map(names.is_eager, args))
+    args = [taken(st, x) for x in args]
     if strict.value:
         lengths = [sequence(st, x).length for x in args]
         for n in lengths[1:]:
             st.check_same(lengths[0], n, "zip() arguments of different lengths")
-    return ZipVal(tuple(args))
+    return ZipVal(tuple(args), eager=eager)
 
 
 def _reversed_call(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 1, 1, "reversed")
+    if isinstance(args[0], (IterRef, GeneratorVal, ZipVal, EnumerateVal)):
+        raise PythonRaises("an iterator is not reversible")
     return ReversedVal(args[0])
 
 
 def _tuple(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 0, 1, "tuple")
-    return TupleVal(tuple(known_items(st, args[0], "`tuple`")) if args else ())
+    items = known_items(st, args[0], "`tuple`") if args else []
+    return TupleVal(tuple(names.kept(st, x) for x in items))
 
 
 def _list(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 0, 1, "list")
-    if args and not isinstance(sequence(st, args[0]).length, int):
-        # The list of an array is the loop that appends its items.
-        return containers.listed(st, args[0])
-    return st.new_list(tuple(known_items(st, args[0], "`list`")) if args else ())
+    return iterator_calls.as_list(st, taken(st, args[0])) if args else st.new_list(())
 
 
 def _dict(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity({}, args, 0, 1, "dict")
-    entry: dict[Any, Abstract] = {}
-    if args and isinstance(args[0], DictRef):
-        entry.update(containers.known_dict(st, args[0]))
-    elif args:
-        for pair in known_items(st, args[0], "`dict`"):
-            key, value = known_items(st, pair, "`dict`")
-            entry[known_key(st, key)] = value
-    entry.update(kwargs)
+    entry = container_methods.pairs(st, args[0]) if args else {}
+    entry.update({name: names.kept(st, x) for name, x in kwargs.items()})
     return DictRef(st.new_list(entry).object)
 
 
-def _isinstance(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 2, 2, "isinstance")
-    x, classes = args
-    wanted = known_items(st, classes, "isinstance") if isinstance(classes, TupleVal) else [classes]
-    types = tuple(c.value for c in wanted if isinstance(c, Static) and isinstance(c.value, type))
-    if len(types) != len(wanted):
-        st.refuse("the types of `isinstance` must be known")
-    if isinstance(x, Static):
-        return Static(isinstance(x.value, types))
-    return Static(issubclass(type_of(st, x), types))
-
-
-def type_of(st: Tracer, x: Abstract) -> type:
-    """Python's type of a value."""
-    if isinstance(x, Static):
-        return type(x.value)
-    cls = instances.class_of(x)
-    if cls is not None:
-        return cls
-    if isinstance(x, FunctionVal):
-        return FunctionType
-    if isinstance(x, Num):
-        if x.mixed:
-            st.refuse(
-                "the type of this number depends on the way taken", "begin with NumPy's number"
-            )
-        if x.python:
-            return {BOOL: bool, I64: int}.get(x.dtype, float)
-        return arrays.operand(st, x).dtype.type
-    found = {ArrayRef: np.ndarray, TupleVal: tuple, ListRef: list, DictRef: dict, RangeVal: range}
-    if type(x) not in found:
-        st.refuse("the type of this is not known")
-    return found[type(x)]
-
-
-def _super(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    return instances.super_of(st, args)
-
-
-def _replace(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity({}, args, 1, 1, "replace")
-    return instances.replaced(st, args[0], kwargs)
-
-
-def _asdict(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 1, 1, "asdict")
-    if not isinstance(args[0], InstanceRef) or not dataclasses.is_dataclass(args[0].cls):
-        st.refuse("`asdict` takes an object of a dataclass here")
-    return instances.as_dict(st, args[0])
-
-
-def _copy(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    """`copy.copy`: a new object that shares what the old one holds."""
-    _arity(kwargs, args, 1, 1, "copy")
-    (x,) = args
-    if isinstance(x, InstanceRef) and not hasattr(x.cls, "__copy__"):
-        return InstanceRef(st.new_list(dict(entry_of(st, x))).object, x.cls)
-    if isinstance(x, ArrayRef):
-        return arrays.copied(st, x)
-    if isinstance(x, DictRef):
-        return DictRef(st.new_list(dict(entry_of(st, x))).object)
-    if isinstance(x, ListRef) and isinstance(entry_of(st, x), tuple):
-        return st.new_list(entry_of(st, x))
-    if isinstance(x, (Num, TupleVal)):
-        return x
-    st.refuse("copying this is not supported")
+def _set(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    """A set of what is known at compile time."""
+    _arity(kwargs, args, 0, 1, "set")
+    items = known_items(st, args[0], "`set`") if args else []
+    return Static(frozenset(known_key(st, item) for item in items))
 
 
 def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
@@ -196,7 +130,6 @@ def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
 BUILTINS: dict[Any, Callable[[Tracer, Args, Kwargs], Abstract]] = {
     builtins.len: _len, builtins.range: _range, builtins.enumerate: _enumerate,
     builtins.zip: _zip, builtins.reversed: _reversed_call, builtins.tuple: _tuple,
-    builtins.list: _list, builtins.dict: _dict, builtins.isinstance: _isinstance,
-    builtins.print: _print, builtins.super: _super, instances.make_of_items: instances.make_of_items,
-    dataclasses.replace: _replace, dataclasses.asdict: _asdict, copy.copy: _copy,
+    builtins.list: _list, builtins.dict: _dict, builtins.print: _print,
+    builtins.set: _set, builtins.frozenset: _set,
 }  # fmt: skip

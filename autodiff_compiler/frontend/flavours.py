@@ -16,11 +16,12 @@ from ..ir.types import BOOL
 from . import arrays, containers, instances, promotion
 from .frames import PythonRaises
 from .numbers import NARROW
-from .values import Abstract, ArrayRef, ListRef, Num, Static, TupleVal
+from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Static, TupleVal
 
 if TYPE_CHECKING:
     from .tracer import Tracer
 
+_CONTAINERS = (TupleVal, ListRef, DictRef)
 _ON_BOOLS = ("==", "!=", "&", "|", "^", "<", "<=", ">", ">=", "not")
 
 
@@ -29,7 +30,7 @@ def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
         made = instances.binary(st, symbol, a, b)
         if made is not None:
             return made
-    if isinstance(a, (TupleVal, ListRef)) or isinstance(b, (TupleVal, ListRef)):
+    if isinstance(a, _CONTAINERS) or isinstance(b, _CONTAINERS):
         made = containers.binary(st, symbol, a, b)
         if made is not None:
             return made

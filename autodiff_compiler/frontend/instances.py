@@ -14,7 +14,7 @@ from types import FunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from ..records import is_namedtuple, is_plain_dataclass, owner_of
-from . import captures, containers, names
+from . import captures, container_methods, containers, names
 from .captures import CALLERS
 from .frames import PythonRaises
 from .items import entry_of
@@ -89,7 +89,7 @@ def find_attribute(st: Tracer, x: Abstract, name: str) -> Abstract | None:
             st.refuse("a `cached_property` changes an object that belongs to the caller")
         source = ("attr", ("attr", ("const", owner), name), "func")
         value = st.call_function(Static(raw.func, source), [x])
-        containers.replace(st, x, {**entry_of(st, x), name: names.kept(value)})
+        containers.replace(st, x, {**entry_of(st, x), name: names.kept(st, value)})
         return value
     return of_class(st, x, cls, owner, name, raw)
 
@@ -158,7 +158,7 @@ def put_attribute(st: Tracer, x: InstanceRef, name: str, value: Abstract) -> Non
             "this changes an object that belongs to the caller",
             "make a changed copy: `dataclasses.replace(state, x=...)`",
         )
-    containers.replace(st, x, {**entry, name: names.kept(value)})
+    containers.replace(st, x, {**entry, name: names.kept(st, value)})
 
 
 def _has_dict(cls: type) -> bool:
@@ -192,7 +192,7 @@ def _call_raw(
     if isinstance(x, TupleVal) and name in ("_replace", "_asdict") and is_generated_named(owner):
         return _replaced_tuple(st, x, kwargs) if name == "_replace" else as_dict(st, x)
     if isinstance(x, TupleVal) and owner is tuple:
-        return containers.call_method(st, x, name, args, kwargs)
+        return container_methods.call_method(st, x, name, args, kwargs)
     if owner is object and name == "__setattr__" and isinstance(x, InstanceRef) and len(args) == 2:
         put_attribute(st, x, _known_name(st, args[0]), args[1])
         return Static(None)
@@ -278,7 +278,7 @@ def _make_tuple(st: Tracer, cls: Any, args: Args, kwargs: Kwargs) -> Abstract:
                 raise PythonRaises(f"{cls.__name__}() needs `{name}`")
             source = ("item", ("attr", ("const", cls), "_field_defaults"), name)
             given[name] = captures.known(st, cls._field_defaults[name], source, name)
-    return TupleVal(tuple(names.kept(given[name]) for name in fields), cls)
+    return TupleVal(tuple(names.kept(st, given[name]) for name in fields), cls)
 
 
 def make_of_items(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
@@ -296,7 +296,7 @@ def _replaced_tuple(st: Tracer, x: TupleVal, kwargs: Kwargs) -> Abstract:
     if not set(kwargs) <= set(cls._fields):
         raise PythonRaises("got unexpected field names")
     items = (kwargs.get(name, item) for name, item in zip(cls._fields, x.items))
-    return TupleVal(tuple(map(names.kept, items)), cls)
+    return TupleVal(tuple(names.kept(st, x) for x in items), cls)
 
 
 def as_dict(st: Tracer, x: Abstract) -> Abstract:
@@ -431,6 +431,11 @@ _METHOD = {
 _COMPARE = {"==": ("eq", "eq"), "!=": ("ne", "ne"), "<": ("lt", "gt"), "<=": ("le", "ge"),
             ">": ("gt", "lt"), ">=": ("ge", "le")}  # fmt: skip
 _UNARY = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
+
+
+def method_name(symbol: str) -> str:
+    """What the methods of an operator are called by."""
+    return _METHOD.get(symbol, symbol)
 
 
 def has_method(x: Abstract, name: str) -> bool:

@@ -258,7 +258,7 @@ class Joiner:
             return ("range",), [x.start, x.stop, x.step]
         if isinstance(x, BoundMethod):
             return ("method", x.name), [x.self]
-        if isinstance(x, HEAPED) and self.is_own(side, x.object, both):
+        if isinstance(x, (ListRef, DictRef, InstanceRef)) and self.is_own(side, x.object, both):
             entry = self.sides[side].state.heap[x.object]
             if isinstance(entry, tuple):
                 return ("list", len(entry)), list(entry)

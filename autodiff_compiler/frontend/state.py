@@ -9,7 +9,7 @@ from ..errors import NO_SPAN, Span, UnsupportedError
 from ..ir.build import Builder
 from ..ir.graph import CHECK, Value
 from ..ir.types import BOOL, I64, Array, Stack
-from ..ops.elementwise import eq
+from ..ops.elementwise import eq, ge
 from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Static
 
 
@@ -59,6 +59,11 @@ class State:
         if known_x is not None and known_x == known_y:
             return
         self.check(self.b.emit(eq, x, y), reason)
+
+    def check_at_least(self, dim: Value | int, low: int, reason: str) -> None:
+        """A dim must be no less than a number."""
+        x = self.b.const(dim) if isinstance(dim, int) else dim
+        self.check(self.b.emit(ge, x, self.b.const(low)), reason)
 
     # -- numbers ------------------------------------------------------------------------------
 

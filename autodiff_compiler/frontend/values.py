@@ -144,6 +144,22 @@ class SuperVal:
 
 
 @dataclass(frozen=True, slots=True)
+class IterRef:
+    """An iterator that has a name: heap[object] is (what it walks over,), or () when it is used up."""
+
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorVal:
+    """A generator expression, which is used at once: its items. `effects`: making them has changed
+    something, so that it matters how many of them are asked for."""
+
+    items: Abstract
+    effects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RangeVal:
     start: Abstract
     stop: Abstract
@@ -201,15 +217,21 @@ MOVED = Moved()
 
 @dataclass(frozen=True, slots=True)
 class ZipVal:
-    """`zip(...)`, before it is walked."""
+    """`zip(...)`, before it is walked. `single`: an iterator over the one thing in it, item by item.
+    `listed`: the list of it, which can be walked again and again. `eager`: what Python works out
+    when it comes to an item has been worked out."""
 
     items: tuple[Abstract, ...]
+    single: bool = False
+    listed: bool = False
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EnumerateVal:
     items: Abstract
     start: Abstract
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +267,8 @@ Abstract = (
     | DictRef
     | InstanceRef
     | SuperVal
+    | IterRef
+    | GeneratorVal
     | RangeVal
     | FunctionVal
     | BoundMethod
@@ -258,5 +282,5 @@ Abstract = (
     | PartialVal
 )
 #: What has its contents in the heap, beside arrays.
-HEAPED = (ListRef, DictRef, InstanceRef)
+HEAPED = (ListRef, DictRef, InstanceRef, IterRef)
 HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Poison | Moved

@@ -19,7 +19,9 @@ from .values import (
     DictRef,
     EnumerateVal,
     FunctionVal,
+    GeneratorVal,
     InstanceRef,
+    IterRef,
     ListRef,
     MaybeUnset,
     Num,
@@ -49,7 +51,7 @@ def parts_of(x: Any) -> tuple[Abstract, ...]:
         return (x.value,)
     if isinstance(x, EnumerateVal):
         return (x.items, x.start)
-    if isinstance(x, ReversedVal):
+    if isinstance(x, (ReversedVal, GeneratorVal)):
         return (x.items,)
     if isinstance(x, DerivativeVal):
         return (x.function,)
@@ -152,7 +154,7 @@ def describe(st: Tracer, x: Any) -> str:
     if isinstance(x, TupleVal):
         return f"a tuple of {len(x.items)}"
     words = {
-        DictRef: "a dict", RangeVal: "a range", FunctionVal: "a function",
+        DictRef: "a dict", IterRef: "an iterator", RangeVal: "a range", FunctionVal: "a function",
         BoundMethod: "a method", ZipVal: "a zip", EnumerateVal: "an enumerate",
         ReversedVal: "a reversed iterator",
     }  # fmt: skip

@@ -30,7 +30,7 @@ typedef char adc_leaf_is_16_bytes[sizeof(adc_leaf) == 16 ? 1 : -1];
 /* Numbers shared with launcher.py. */
 enum { F64, F32, I64, I32, BOOL, I8, I16, U8, U16, U32, NO_DTYPE };
 enum { M_FLOAT, M_INT, M_BOOL, M_NUMPY, M_ARRAY, M_IS, M_EQ, M_TUPLE, M_LIST, M_DICT, M_NAMED, M_FIELDS };
-enum { S_DICT, S_CELL, S_ATTR, S_ITEM, S_DEFAULT, S_KWDEFAULT, S_CONST };
+enum { S_DICT, S_CELL, S_ATTR, S_ITEM, S_DEFAULT, S_KWDEFAULT, S_CONST, S_HAS };
 enum { G_IS, G_CODE, G_EQ };
 enum { R_LEAF, R_ARG, R_STATIC, R_TUPLE, R_LIST, R_DICT, R_CAPTURE, R_RECORD };
 
@@ -299,7 +299,11 @@ static PyObject *read_source(const Source *s) {
   }
   PyObject *inner = read_source(s->inner);
   if (!inner) return NULL;
-  if (s->code == S_ATTR) {
+  if (s->code == S_HAS) {
+    value = PyObject_GetAttr(inner, s->b);
+    if (!value && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
+    if (!PyErr_Occurred()) Py_XSETREF(value, PyBool_FromLong(value != NULL));
+  } else if (s->code == S_ATTR) {
     value = PyObject_GetAttr(inner, s->b);
     if (!value && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
   } else {

@@ -27,7 +27,7 @@ _NAME = "autodiff_compiler_launcher"
 _DTYPES = {n: k for k, n in enumerate("f64 f32 i64 i32 bool i8 i16 u8 u16 u32".split())}
 _FLOAT, _INT, _BOOL, _NUMPY, _ARRAY, _IS, _EQ = range(7)
 _CONTAINERS = {"tuple": 7, "list": 8, "dict": 9, "namedtuple": 10, "dataclass": 11}
-_DICT, _CELL, _ATTR, _ITEM, _DEFAULT, _KWDEFAULT, _CONST = range(7)
+_DICT, _CELL, _ATTR, _ITEM, _DEFAULT, _KWDEFAULT, _CONST, _HAS = range(8)
 _HOW = {"is": 0, "code": 1, "eq": 2}
 _RESULTS = {
     "leaf": 0, "arg": 1, "static": 2, "tuple": 3, "list": 4, "dict": 5, "capture": 6, "record": 7,
@@ -182,7 +182,8 @@ def _source(source: Source) -> tuple:
             back = len(positional) - positional.index(name)
             return (_DEFAULT, None, function, back, None)
         return (_KWDEFAULT, None, function, name, None)
-    return (_ATTR if kind == "attr" else _ITEM, _source(source[1]), None, source[2], None)
+    code = {"attr": _ATTR, "item": _ITEM, "has": _HAS}[kind]
+    return (code, _source(source[1]), None, source[2], None)
 
 
 def _result(tree: tuple) -> tuple:

@@ -21,7 +21,7 @@ __all__ = [
 #: Where a value outside the arguments is found, anew at every call:
 #:   ("dict", dictionary, key, builtins or None)   a module's global
 #:   ("cell", cell)                                a closure's variable
-#:   ("attr", source, name), ("item", source, index or key)
+#:   ("attr", source, name), ("item", source, index or key), ("has", source, name of an attribute)
 #:   ("default", function, parameter name)
 #:   ("const", object)
 Source = tuple
@@ -138,6 +138,8 @@ def read_source(source: Source) -> Any:
         return MISSING
     if kind == "attr":
         return getattr(inner, source[2], MISSING)
+    if kind == "has":
+        return hasattr(inner, source[2])
     if kind == "item":
         try:
             return inner[source[2]]
