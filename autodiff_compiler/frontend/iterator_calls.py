@@ -302,7 +302,9 @@ def _combined(function: Any, pools: int) -> Call:
         repeat = (
             [items[k % width if pools == 0 else 0] for k in range(len(picks[0]))] if picks else []
         )
-        return _given([TupleVal(tuple(r[k] for r, k in zip(repeat, p))) for p in picks])
+        rows = [TupleVal(tuple(r[k] for r, k in zip(repeat, p))) for p in picks]
+        # Python takes the items out when it is called, too.
+        return ZipVal((TupleVal(tuple(rows)),), single=True)
 
     return call
 

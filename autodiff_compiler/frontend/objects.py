@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .tracer import Tracer
 
 _METHODS = {
-    ListRef: {"append", "extend", "pop", "copy", "index", "count", "insert", "clear", "reverse"},
+    ListRef: {"append", "extend", "pop", "copy", "index", "count", "insert", "clear", "reverse", "sort", "remove"},
     DictRef: {
         "items", "keys", "values", "get", "copy", "update", "pop", "popitem", "setdefault", "clear",
     },
