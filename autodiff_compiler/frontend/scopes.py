@@ -127,13 +127,12 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 def _captured(statement: ast.stmt) -> set[str]:
     """Names that inner functions may read at any later time."""
-    return {
-        n.id
-        for inner in ast.walk(statement)
-        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        for n in ast.walk(inner)
-        if isinstance(n, ast.Name)
-    }
+    found: set[str] = set()
+    for inner in ast.walk(statement):
+        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            names = {n.id for n in ast.walk(inner) if isinstance(n, ast.Name)}
+            found |= names - set(parameters(inner.args))
+    return found
 
 
 def reads(node: ast.AST | None) -> Names:
