@@ -154,9 +154,7 @@ def test_a_failing_call_is_replayed_on_copies(backend):
 
 @backends
 def test_vjp(backend):
-    value, pull = ad.vjp(
-        lambda s: Pair(s.v * 2.0, np.sum(s.x)), State(X, 3.0), backend=backend
-    )
+    value, pull = ad.vjp(lambda s: Pair(s.v * 2.0, np.sum(s.x)), State(X, 3.0), backend=backend)
     assert value == Pair(6.0, X.sum())
     (g,) = pull(Pair(1.0, 10.0))
     assert type(g) is State and g.v == 2.0

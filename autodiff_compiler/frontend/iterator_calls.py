@@ -186,7 +186,7 @@ def _extremum(symbol: str, plain: Any) -> Call:
         if not kwargs:
             return calls_library(st, plain, args)
         key, default = kwargs.get("key", Static(None)), kwargs.get("default")
-        if not set(kwargs) <= {"key", "default"} or len(args) > 1 and default is not None:
+        if not args or not set(kwargs) <= {"key", "default"} or args[1:] and default is not None:
             raise PythonRaises(f"{plain.__name__}() takes other arguments")
         items = list(args) if len(args) > 1 else known_items(st, args[0], f"`{plain.__name__}`")
         if not items:
