@@ -119,6 +119,7 @@ class Aliases:
             if (
                 made.leaf is not None
                 or made.locked
+                or made.shadows
                 or len(partners[k].get(made, ())) > 1
                 or uses != self.sides[k].references[made]
             ):

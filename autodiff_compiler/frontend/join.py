@@ -8,6 +8,7 @@ only, and the arrays that they may have been are locked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ from . import arrays
 from .aliases import Aliases, Pair, Root, alike
 from .frames import RESULT, Snapshot
 from .growing import LOCKED_ELEMENT, element_of, widen_element
-from .numbers import flavour_words, join_kinds, kind_of, number_value, numpy_name
-from .sides import DEAD, Emits, Side, Yields
+from .numbers import flavour_words, is_weak_start, join_kinds, kind_of, number_value, numpy_name
+from .sides import DEAD, Emits, Side, Yields, fill, inside_maybe, ref_or_none
 from .templates import (
     MAY_BE_ANOTHER,
     Builder,
@@ -75,6 +76,8 @@ class Plan:
     arrays: dict[Object, int]
     locks: set[Object]
     moved: set[Object]
+    #: a loop must make a trip, for what it leaves to be what this says
+    needs_trip: bool = False
 
     def same_as(self, other: Plan) -> bool:
         return (
@@ -125,6 +128,9 @@ class Joiner:
         self.slots: list[Slot] = []
         self.groups: list[Group] = []
         self.locks: set[Object] = set()
+        #: is a number that a loop adds to sure to have been added to when the loop has made a trip?
+        self.begins: Callable[[str], bool] = lambda name: False
+        self.needs_trip = False
         self.yields = Yields(st, sides)
         self.aliases = Aliases(st, before, sides, self.yields, self.was_plain, in_loop)
 
@@ -150,6 +156,8 @@ class Joiner:
                 continue
             if not self.is_alive(made):
                 lost |= {made} if isinstance(old, Value) else set()
+            elif isinstance(x, Poison) or isinstance(y, Poison):
+                roots.append((made, x, y))
             elif isinstance(old, Value) and not isinstance(old.type, Stack):
                 changed.append(made)
             else:
@@ -173,7 +181,9 @@ class Joiner:
         if self.previous is not None:
             self.locks |= self.previous.locks
         moved |= lost
-        return Plan(self.slots, self.groups, names_out, entries, heap_slots, self.locks, moved)
+        return Plan(
+            self.slots, self.groups, names_out, entries, heap_slots, self.locks, moved, self.needs_trip
+        )  # fmt: skip
 
     def is_alive(self, made: Object) -> bool:
         """Can anybody still come to this array, list or dict?"""
@@ -208,11 +218,11 @@ class Joiner:
 
     def leaves(self, x: Any, y: Any) -> list[tuple[ArrayRef | None, ArrayRef | None]]:
         """The array leaves, in the order in which `join` will come to them."""
-        x, y = _inside_maybe(x), _inside_maybe(y)
+        x, y = inside_maybe(x), inside_maybe(y)
         if isinstance(x, ArrayRef) or isinstance(y, ArrayRef):
             fits = all(v is DEAD or isinstance(v, ArrayRef) for v in (x, y))
             apart = fits and not self.is_kept(x, y) and not self.is_view(x, y)
-            return [(_ref(x), _ref(y))] if apart else []
+            return [(ref_or_none(x), ref_or_none(y))] if apart else []
         parts = self.parts(x, y)
         if parts is None:
             self.lock_elements(x, y)
@@ -241,7 +251,7 @@ class Joiner:
         p, q = self.contents(0, x, both), self.contents(1, y, both)
         if p is None and q is None:
             return None
-        p, q = _fill(p, q, x), _fill(q, p, y)
+        p, q = fill(p, q, x), fill(q, p, y)
         if p is None or q is None or p[0] != q[0]:
             return None
         return list(zip(p[1], q[1], strict=True))
@@ -282,8 +292,6 @@ class Joiner:
             elif not pair.linear and ref is not None:
                 dims[k] = self.yields.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
                 emits[k] = self.yields.view(k, ref)
-        if not pair.linear:
-            self.locks |= {o for o in present if o in self.before.heap}
         sample = self.sides[0 if pair.objects[0] else 1].state.heap[present[0]]
         for k in (0, 1):
             emits[k] = emits[k] or self.yields.dummy(sample.type.dtype, dims[1 - k])
@@ -296,7 +304,8 @@ class Joiner:
         key = ("array", pair.linear, pair.objects[0] if pair.linear else pair.root, type)
         slot = self.slot(key, type, name, (emits[0], emits[1]), known)
         contiguous = pair.linear and all(o.contiguous for o in present)
-        self.groups.append(Group(slot, pair.linear, name, contiguous, present[0].foreign))
+        bases = () if pair.linear else (*present, *(o for o in pair.bases if o is not None))
+        self.groups.append(Group(slot, pair.linear, name, contiguous, present[0].foreign, bases))
 
     def is_own(self, side: int, made: Object, both: bool) -> bool:
         """Is this a list or dict that only one name knows, on this way only?
@@ -453,6 +462,8 @@ class Joiner:
         a, b = kind_of(x), kind_of(y)
         assert a is not None and b is not None
         kind = join_kinds(a, b)
+        if kind is None and is_weak_start(x, b) and self.begins(self.label):
+            self.needs_trip, kind = True, b
         if kind is None:
             return Lost(
                 f"{self.what} is a number of {flavour_words(a)} on one way and of {flavour_words(b)} on another",
@@ -472,7 +483,7 @@ class Joiner:
         if all(isinstance(v, Unset) or v is DEAD for v in (x, y)):
             return Same(Unset())
         flag = self.slot(("flag",), Scalar(BOOL), "", (lambda: self.flag(x), lambda: self.flag(y)))
-        inner = self._join(_inside_maybe(x), _inside_maybe(y))
+        inner = self._join(inside_maybe(x), inside_maybe(y))
         return inner if isinstance(inner, Lost) else Maybe(flag, inner)
 
     def flag(self, x: Any) -> Value:
@@ -570,18 +581,6 @@ class Joiner:
 
 def _indices(item: Any) -> tuple[Value, ...]:
     return (item.index,) if isinstance(item, At) else (item.start, item.length, item.step)
-
-
-def _inside_maybe(x: Any) -> Any:
-    return x.value if isinstance(x, MaybeUnset) else DEAD if isinstance(x, Unset) else x
-
-
-def _ref(x: Any) -> ArrayRef | None:
-    return None if x is DEAD else x
-
-
-def _fill(mine: Any, other: Any, x: Any) -> Any:
-    return (other[0], [DEAD] * len(other[1])) if mine is None and x is DEAD else mine
 
 
 def _locked(x: Any, y: Any) -> str:

@@ -55,6 +55,10 @@ def checked(st: Tracer, value: Abstract, name: str) -> Abstract:
     """A value where it is read: refused if it is not known what it is, checked if it may be unset."""
     if isinstance(value, Poison):
         st.refuse(value.reason, value.hint)
+    if isinstance(value, ArrayRef):
+        held = st.heap.get(value.object)
+        if isinstance(held, Poison):
+            st.refuse(held.reason, held.hint)
     if isinstance(value, Unset):
         raise PythonRaises(f"`{name}` is not bound")
     if isinstance(value, MaybeUnset):

@@ -62,6 +62,13 @@ def _common_dtype(a: Kind, b: Kind) -> str | None:
     return None
 
 
+def is_weak_start(x: Abstract, kind: Kind) -> bool:
+    """Is `x` a literal that single precision holds exactly, where a loop goes on with NumPy's float32?"""
+    if not isinstance(x, Static) or type(x.value) not in (int, float):
+        return False
+    return kind == Kind(F32, False) and float(np.float32(x.value)) == x.value
+
+
 def number_value(st: State, x: Abstract, dtype: str) -> Value:
     """A number as a graph value of a dtype that it was joined to."""
     if isinstance(x, Static):

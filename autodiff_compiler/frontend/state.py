@@ -10,7 +10,12 @@ from ..ir.build import Builder
 from ..ir.graph import CHECK, Value
 from ..ir.types import BOOL, I64, Array, Stack
 from ..ops.elementwise import eq, ge
-from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Static
+from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Poison, Static
+
+OVERTAKEN = Poison(
+    "this array may be the same as one that has been written since, depending on the way taken",
+    "read it before that, or take a copy: `x.copy()`",
+)
 
 
 class State:
@@ -98,6 +103,8 @@ class State:
     def version(self, made: Object) -> Value:
         """The current contents of an array (or growing list)."""
         value = self.heap[made]
+        if isinstance(value, Poison):
+            self.refuse(value.reason, value.hint)
         assert isinstance(value, Value) and isinstance(value.type, (Array, Stack))
         return value
 
@@ -114,7 +121,17 @@ class State:
             )
         if made.leaf is not None:
             self.mutated.add(made.leaf)
+        self._end(made.shadows, set())
         self.heap[made] = value
+
+    def _end(self, shadows: list[Object], seen: set[Object]) -> None:
+        """What may have been the array that is written now stands for nothing any more."""
+        for made in shadows:
+            if made not in seen:
+                seen.add(made)
+                if made in self.heap:
+                    self.heap[made] = OVERTAKEN
+                self._end(made.shadows, seen)
 
 
 def is_bool(x: Any) -> bool:

@@ -8,7 +8,7 @@ unset, the index of a view.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..ir.build import KnownDim
@@ -162,6 +162,8 @@ class Group:
     name: str
     contiguous: bool
     foreign: str = ""
+    #: what the array may be, if it is not linear
+    bases: tuple[Object, ...] = field(default=(), compare=False)
 
 
 # --- equality ------------------------------------------------------------------------------------
@@ -300,6 +302,8 @@ class Builder:
             made.foreign = g.foreign
             if not g.linear:
                 made.locked = MAY_BE_ANOTHER
+                for base in g.bases:
+                    base.shadows.append(made)
             self.st.heap[made] = value
             self._objects[group] = made
         return made

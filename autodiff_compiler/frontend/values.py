@@ -49,12 +49,14 @@ class Object:
     `locked`: why writing to it is refused (it may be seen under a name that may or may not be it).
     `foreign`: the NumPy dtype name of a passive argument that the kernel receives as i64.
     `leaf`: the number of the argument (or capture) that it is.
+    `shadows`: what may or may not be this array, depending on the way taken: who writes this one ends
+    those, which cannot be read any more.
     `fresh`: made within the expression that is being traced, and under no name yet; so a reshape of
     it needs no lock. Whoever binds it to a name (a parameter too) or puts it into a container or a
     closure clears this.
     """
 
-    __slots__ = ("name", "locked", "foreign", "leaf", "contiguous", "fresh")
+    __slots__ = ("name", "locked", "foreign", "leaf", "contiguous", "fresh", "shadows")
 
     def __init__(self, name: str = ""):
         self.name = name
@@ -63,6 +65,7 @@ class Object:
         self.leaf: int | None = None
         self.contiguous: bool = True
         self.fresh: bool = False
+        self.shadows: list[Object] = []
 
 
 @dataclass(frozen=True, slots=True)
