@@ -12,7 +12,7 @@ from ..ops import elementwise as ew
 from ..ops.reduce import matmul as matmul_op
 from ..ops.shape import expand_dims, transpose
 from . import ufuncs
-from .arrays import Operand, operand, strong, to_dtype, wrap
+from .arrays import Operand, fresh_array, operand, strong, to_dtype, wrap
 from .frames import PythonRaises
 from .reshaping import flat_value
 from .state import State
@@ -83,4 +83,6 @@ def outer(st: State, a: Abstract, b: Abstract) -> Abstract:
     column = st.b.emit(expand_dims, flat_value(st, x), axes=(1,))
     row = st.b.emit(expand_dims, flat_value(st, y), axes=(0,))
     op: Any = ew.and_ if x.type.dtype == "bool" else ew.mul
-    return wrap(st, st.b.emit(op, column, row))
+    made = fresh_array(st, st.b.emit(op, column, row))
+    made.object.c_order = True
+    return made

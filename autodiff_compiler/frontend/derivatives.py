@@ -255,6 +255,7 @@ def _parameter(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     if isinstance(x, ArrayRef):
         if arrays.type_of(st, x).dtype not in FLOATS:
             st.refuse(f"{_NO_FLOAT}, not an array of integers", "pass an array of floats")
+        _check_shapes(st, inner, x)
         with st.b.at(st.b.depth - 1):
             actual = arrays.read(st, x)
         made = st.b.param(actual.type, x.object.name, st.b.dims[actual])
@@ -266,9 +267,19 @@ def _parameter(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     return _mapped(st, x, lambda item: _parameter(st, inner, item))
 
 
+def _check_shapes(st: Tracer, inner: _Inner, x: ArrayRef) -> None:
+    """Inside, each argument is an array of its own."""
+    if any(o.origin is x.object.origin and o is not x.object for o in inner.objects):
+        st.refuse(
+            "an array and a reshape of it are given to a function that is differentiated",
+            "give one of them, and reshape it inside",
+        )
+
+
 def _passed(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     """An argument that is not differentiated by. What is written into it is written into a copy."""
     if isinstance(x, ArrayRef):
+        _check_shapes(st, inner, x)
         if x.object in inner.objects:
             x.object.locked = (
                 x.object.locked or "is given twice to a function that is differentiated"

@@ -292,7 +292,7 @@ class Joiner:
             elif not pair.linear and ref is not None:
                 dims[k] = self.yields.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
                 emits[k] = self.yields.view(k, ref)
-        sample = self.sides[0 if pair.objects[0] else 1].state.heap[present[0]]
+        sample = self.sides[0 if pair.objects[0] else 1].state.heap[present[0].origin]
         for k in (0, 1):
             emits[k] = emits[k] or self.yields.dummy(sample.type.dtype, dims[1 - k])
         known = dims[1] if dims[0] is None else dims[0]
@@ -305,7 +305,9 @@ class Joiner:
         slot = self.slot(key, type, name, (emits[0], emits[1]), known)
         contiguous = pair.linear and all(o.contiguous for o in present)
         bases = () if pair.linear else (*present, *(o for o in pair.bases if o is not None))
-        self.groups.append(Group(slot, pair.linear, name, contiguous, present[0].foreign, bases))
+        ordered = pair.linear and all(o.c_order for o in present)
+        foreign = present[0].foreign
+        self.groups.append(Group(slot, pair.linear, name, contiguous, foreign, bases, ordered))
 
     def is_own(self, side: int, made: Object, both: bool) -> bool:
         """Is this a list or dict that only one name knows, on this way only?

@@ -10,7 +10,7 @@ from ..ir.build import Builder
 from ..ir.graph import CHECK, Value
 from ..ir.types import BOOL, I64, Array, Stack
 from ..ops.elementwise import eq, ge
-from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Poison, Static
+from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Poison, Reshaped, Static
 
 OVERTAKEN = Poison(
     "this array may be the same as one that has been written since, depending on the way taken",
@@ -32,6 +32,7 @@ class State:
         #: integer nodes that may be used again, and index arrays of which no entry comes twice
         self.memo: dict[Any, Any] = {}
         self.distinct: set[Value] = set()
+        self.reshapes: dict[Object, tuple[Value, Value]] = {}
 
     # -- places -------------------------------------------------------------------------------
 
@@ -105,6 +106,8 @@ class State:
         value = self.heap[made]
         if isinstance(value, Poison):
             self.refuse(value.reason, value.hint)
+        if isinstance(value, Reshaped):
+            return self._reshaped(made, value)
         assert isinstance(value, Value) and isinstance(value.type, (Array, Stack))
         return value
 
@@ -119,10 +122,27 @@ class State:
                 f"writing into an array of dtype {made.foreign} is not supported",
                 "convert it to int64 first",
             )
+        entry = self.heap[made]
+        if isinstance(entry, Reshaped):
+            from .reshaping import reshaped
+
+            dims = self.b.dims[self.version(entry.base)]
+            self.write(entry.base, reshaped(self, value, dims))
+            return
         if made.leaf is not None:
             self.mutated.add(made.leaf)
         self._end(made.shadows, set())
         self.heap[made] = value
+
+    def _reshaped(self, made: Object, entry: Reshaped) -> Value:
+        """The contents in another shape; one node for each version of them."""
+        from .reshaping import reshaped
+
+        base = self.version(entry.base)
+        known = self.reshapes.get(made)
+        if known is None or known[0] is not base or not self.b.visible(known[1]):
+            known = self.reshapes[made] = (base, reshaped(self, base, entry.dims))
+        return known[1]
 
     def _end(self, shadows: list[Object], seen: set[Object]) -> None:
         """What may have been the array that is written now stands for nothing any more."""

@@ -164,6 +164,7 @@ class Group:
     foreign: str = ""
     #: what the array may be, if it is not linear
     bases: tuple[Object, ...] = field(default=(), compare=False)
+    c_order: bool = False
 
 
 # --- equality ------------------------------------------------------------------------------------
@@ -299,11 +300,12 @@ class Builder:
             assert isinstance(value.type, (Array, Stack))
             made = Object(g.name)
             made.contiguous = g.contiguous
+            made.c_order = g.c_order
             made.foreign = g.foreign
             if not g.linear:
                 made.locked = MAY_BE_ANOTHER
                 for base in g.bases:
-                    base.shadows.append(made)
+                    base.origin.shadows.append(made)
             self.st.heap[made] = value
             self._objects[group] = made
         return made

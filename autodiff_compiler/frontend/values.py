@@ -51,21 +51,40 @@ class Object:
     `leaf`: the number of the argument (or capture) that it is.
     `shadows`: what may or may not be this array, depending on the way taken: who writes this one ends
     those, which cannot be read any more.
+    `contiguous`, `c_order`: of an argument, and of what is made within: is it known to lie in memory row
+    after row, so that NumPy's reshape is a view? `root`: the array that this one is another shape of.
     `fresh`: made within the expression that is being traced, and under no name yet; so a reshape of
     it needs no lock. Whoever binds it to a name (a parameter too) or puts it into a container or a
     closure clears this.
     """
 
-    __slots__ = ("name", "locked", "foreign", "leaf", "contiguous", "fresh", "shadows")
+    __slots__ = (
+        "name", "_locked", "foreign", "leaf", "contiguous", "c_order", "fresh", "shadows", "root",
+    )  # fmt: skip
 
     def __init__(self, name: str = ""):
         self.name = name
-        self.locked: str = ""
+        self._locked: str = ""
         self.foreign: str = ""
         self.leaf: int | None = None
         self.contiguous: bool = True
         self.fresh: bool = False
         self.shadows: list[Object] = []
+        self.c_order: bool = False
+        self.root: Object | None = None
+
+    @property
+    def origin(self) -> Object:
+        """The array whose memory this is."""
+        return self.root or self
+
+    @property
+    def locked(self) -> str:
+        return self.origin._locked
+
+    @locked.setter
+    def locked(self, reason: str) -> None:
+        self.origin._locked = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +227,14 @@ class Poison:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reshaped:
+    """In the heap: another shape of an array, which has no contents of its own."""
+
+    base: Object
+    dims: tuple[Any, ...]
+
+
 class Moved:
     """In the heap: the array lives on as another object, under which all of its names know it."""
 
@@ -286,4 +313,4 @@ Abstract = (
 )
 #: What has its contents in the heap, beside arrays.
 HEAPED = (ListRef, DictRef, InstanceRef, IterRef)
-HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Poison | Moved
+HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Reshaped | Poison | Moved

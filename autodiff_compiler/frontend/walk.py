@@ -28,6 +28,7 @@ from .values import (
     Object,
     PartialVal,
     RangeVal,
+    Reshaped,
     ReversedVal,
     Static,
     SuperVal,
@@ -68,6 +69,8 @@ def contents(entry: Any) -> Iterator[Abstract]:
         yield from entry
     elif isinstance(entry, dict):
         yield from entry.values()
+    elif isinstance(entry, Reshaped):
+        yield ArrayRef(entry.base)
 
 
 def references(st: Tracer, state: Snapshot, relevant: Callable[[str], bool]) -> Counter[Object]:

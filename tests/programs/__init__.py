@@ -14,6 +14,7 @@ from . import (  # noqa: F401
     masks,
     mixtures,
     objects,
+    reshapes,
     second_order,
     simulation,
     views,
