@@ -299,3 +299,35 @@ def test_float32_added_to_a_python_number(backend):
     for f in (added_up_or_not, begun_with_a_tenth):
         with pytest.raises(UnsupportedError):
             ad.compile(f, backend=backend)(x)
+
+
+def used_by_whoever_asks_first(x):
+    z = zip(x, x)
+    e = enumerate(z)
+    first = sum([a * b for a, b in z])
+    return first + sum([i * a for i, (a, b) in e])
+
+
+def iterators_among_the_arguments(x):
+    def twice(*given, **named):
+        s = sum([a * b for a, b in given[0]]) + sum([2 * a for a, b in given[0]])
+        return s + sum([3 * a for a in named["k"]]) + sum([4 * a for a in named["k"]])
+
+    return twice(zip(x, x), k=iter([x[0], x[1]]))
+
+
+def test_iterators_through_calls():
+    from autodiff_compiler.testing import check_grads
+
+    check_grads(iterators_among_the_arguments, (X,))
+    with pytest.raises(UnsupportedError):
+        ad.grad(used_by_whoever_asks_first, backend="python")(X)
+
+
+def made_into_a_set(x):
+    return {1, 2}, x
+
+
+def test_sets_are_not_returned():
+    with pytest.raises(UnsupportedError, match="a set cannot be returned"):
+        ad.compile(made_into_a_set, backend="python")(X)

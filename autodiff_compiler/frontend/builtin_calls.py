@@ -59,8 +59,11 @@ def float_(st: State, x: Abstract = ZERO) -> Abstract:
 
 @handles(builtins.int)
 def int_(st: State, x: Abstract = ZERO) -> Abstract:
-    if isinstance(x, Static) and isinstance(x.value, (int, float)):
-        return Static(int(x.value))
+    if isinstance(x, Static) and isinstance(x.value, (int, float, str)):
+        try:
+            return Static(int(x.value))
+        except ValueError as error:
+            raise PythonRaises(str(error)) from None
     value = operand(st, scalar(st, x, "int")).value
     if value.type.dtype in FLOATS:
         return to_int(st, convert(st, value, F64))

@@ -105,7 +105,10 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if isinstance(function, functools.partial):
         return _call_partial(st, function, source, args, kwargs)
     if function is functools.partial and args:
-        return PartialVal(args[0], tuple(names.kept(st, x) for x in args[1:]), kwargs)
+        return PartialVal(
+            args[0], tuple(names.kept(st, x) for x in args[1:]),
+            {name: names.kept(st, x) for name, x in kwargs.items()},
+        )  # fmt: skip
     if isinstance(function, functools._lru_cache_wrapper):
         st.refuse(
             "a function with `lru_cache` is not supported: what it gives may be of another call",
@@ -352,7 +355,7 @@ def _bind(
     rest: dict[Any, Abstract] = {}
     for key, value in kwargs.items():
         if key not in by_name:
-            rest[key] = value
+            rest[key] = names.kept(st, value)
         elif key in env:
             raise PythonRaises(f"{name}() got multiple values for argument '{key}'")
         else:

@@ -68,6 +68,8 @@ def _enumerate(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     start = kwargs.pop("start", Static(0))
     _arity(kwargs, args, 1, 2, "enumerate")
     walked = args[0] if names.is_eager(args[0]) else taken(st, args[0])
+    if isinstance(args[0], IterRef):
+        walked = ZipVal((walked,), single=True, eager=True)
     return EnumerateVal(walked, args[1] if len(args) == 2 else start)
 
 
@@ -82,7 +84,8 @@ def _zip(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
         st.refuse("`zip` of an iterator with itself is not supported", "use slices: `xs[::2]`")
     if len(args) > 1 and any(isinstance(x, GeneratorVal) and x.effects for x in args):
         st.refuse("`zip` of a generator that changes something is not supported", "make it a list")
-    eager = any(map(names.is_eager, args))
+    # What an iterator under a name goes on to give depends on who asks first.
+    eager = any(names.is_eager(x) or isinstance(x, IterRef) for x in args)
     args = [taken(st, x) for x in args]
     if strict.value:
         lengths = [sequence(st, x).length for x in args]
@@ -120,7 +123,13 @@ def _set(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     """A set of what is known at compile time."""
     _arity(kwargs, args, 0, 1, "set")
     items = known_items(st, args[0], "`set`") if args else []
-    return Static(frozenset(known_key(st, item) for item in items))
+    return Static({known_key(st, item) for item in items})
+
+
+def _frozenset(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    made = _set(st, args, kwargs)
+    assert isinstance(made, Static)
+    return Static(frozenset(made.value))
 
 
 def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
@@ -131,5 +140,5 @@ BUILTINS: dict[Any, Callable[[Tracer, Args, Kwargs], Abstract]] = {
     builtins.len: _len, builtins.range: _range, builtins.enumerate: _enumerate,
     builtins.zip: _zip, builtins.reversed: _reversed_call, builtins.tuple: _tuple,
     builtins.list: _list, builtins.dict: _dict, builtins.print: _print,
-    builtins.set: _set, builtins.frozenset: _set,
+    builtins.set: _set, builtins.frozenset: _frozenset,
 }  # fmt: skip

@@ -141,6 +141,8 @@ class _Results:
     def tree(self, x: Abstract) -> ResultTree:
         st = self.st
         x = names.checked(st, x, "a result")
+        if isinstance(x, Static) and isinstance(x.value, (set, frozenset)) and x.source is None:
+            st.refuse("a set cannot be returned", "return a tuple, or `sorted(s)`")
         if isinstance(x, Static):
             number = as_num(st, x)
             return ("static", x.value) if number is None else self.leaf(number)

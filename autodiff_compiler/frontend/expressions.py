@@ -447,7 +447,7 @@ def _set_comp(st: Tracer, node: ast.SetComp) -> Abstract:
 
 def set_of(st: Tracer, items: list[Abstract]) -> Abstract:
     """A set of what is known at compile time."""
-    return Static(frozenset(known_key(st, item) for item in items))
+    return Static({known_key(st, item) for item in items})
 
 
 def _set(st: Tracer, node: ast.Set) -> Abstract:

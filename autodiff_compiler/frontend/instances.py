@@ -96,7 +96,7 @@ def find_attribute(st: Tracer, x: Abstract, name: str) -> Abstract | None:
 
 def of_class(st: Tracer, x: Abstract, cls: type, owner: type, name: str, raw: Any) -> Abstract:
     """What a class defines under a name, taken from its object `x`."""
-    source = ("attr", ("const", owner), name)
+    source = ("attr", ("const", cls), name)
     if isinstance(raw, property):
         st.captures.guard(source, raw, "is")
         return st.call_function(Static(raw.fget, ("attr", source, "fget")), [x])
@@ -114,7 +114,7 @@ def of_class(st: Tracer, x: Abstract, cls: type, owner: type, name: str, raw: An
 def class_method(st: Tracer, cls: type, owner: type, name: str, raw: classmethod) -> Abstract:
     if name == "_make" and is_namedtuple(cls) and is_generated_named(owner):
         return PartialVal(Static(make_of_items), (Static(cls),), {})
-    source = ("attr", ("const", owner), name)
+    source = ("attr", ("const", cls), name)
     st.captures.guard(("attr", source, "__func__"), raw.__func__, "is")
     function = Static(raw.__func__, ("attr", source, "__func__"))
     return PartialVal(function, (Static(cls, ("const", cls)),), {})
@@ -204,7 +204,10 @@ def _call_raw(
         st.refuse(f"`.{name}` is not supported here")
     if is_generated(raw):
         return _generated(st, x, owner, name, args, kwargs)
-    source = ("attr", ("const", owner), name)
+    # Found anew from the object's own class, which may have got a method of that name since.
+    cls = class_of(x) or owner
+    at = cls if owner_of(cls, name)[0] is owner else owner
+    source = ("attr", ("const", at), name)
     st.captures.guard(source, raw, "is")
     return st.call_function(Static(raw, source), [x, *args], kwargs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import captures
@@ -115,8 +116,9 @@ def kept(st: Tracer, value: Abstract) -> Abstract:
     if isinstance(value, ArrayRef):
         value.object.fresh = False
     elif isinstance(value, TupleVal):
-        for item in value.items:
-            kept(st, item)
+        items = tuple(kept(st, item) for item in value.items)
+        if any(new is not old for new, old in zip(items, value.items)):
+            return replace(value, items=items)
     elif is_eager(value):
         st.refuse(
             "a generator, `map` and the like are supported only where they are used at once",

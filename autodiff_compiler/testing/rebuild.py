@@ -7,6 +7,7 @@ Helpers are found the same way wherever they are kept: in globals, closure cells
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import inspect
 import sys
@@ -104,7 +105,7 @@ class Rebuilder:
         return functools.partial(self(p.func), *(self(a) for a in p.args), **keywords)
 
     def _class(self, cls):
-        if not _is_users(cls) or issubclass(cls, (tuple, BaseException)):
+        if not _is_users(cls) or issubclass(cls, (tuple, BaseException, enum.Enum)):
             return cls
         copy = types.new_class(cls.__name__, tuple(self(b) for b in cls.__bases__))
         self._remember(cls, copy)
@@ -162,6 +163,7 @@ class Rebuilder:
                 _is_users(type(x))
                 and (hasattr(x, "__dict__") or dataclasses.is_dataclass(x))
                 and not callable_builtin(x)
+                and not isinstance(x, enum.Enum)
             ),
             _instance,
         ),

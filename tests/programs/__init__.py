@@ -1,6 +1,7 @@
 """Numeric programs in the style people write, each differentiated by every test that has an oracle."""
 
 from . import (  # noqa: F401
+    applications,
     arrays,
     containers,
     containers_wide,
