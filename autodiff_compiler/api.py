@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .records import field_names, is_namedtuple, make_record, with_parts
 from .signature import Request, Spec, StaticSpec, TreeSpec, describe, leaf_specs
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ def pinned(spec: Spec, value: Any, path: tuple[Any, ...], known: Sequence[tuple[
         return StaticSpec(value)
     if not isinstance(spec, TreeSpec) or not known:
         return spec
-    keys = spec.keys if spec.kind == "dict" else tuple(range(len(spec.items)))
-    items = tuple(pinned(s, value[k], (*path, k), known) for s, k in zip(spec.items, keys))
-    return TreeSpec(spec.kind, items, spec.keys)
+    parts = zip(spec.items, spec.parts(value), spec.steps)
+    items = tuple(pinned(s, part, (*path, k), known) for s, part, k in parts)
+    return replace(spec, items=items)
 
 
 def _still_holds(plan: Plan) -> bool:
@@ -138,7 +139,7 @@ def _still_holds(plan: Plan) -> bool:
         if value is MISSING:
             return False
         try:
-            if describe(value) != capture.spec:
+            if describe(value, instances=False) != capture.spec:
                 return False
         except TypeError:
             return False
@@ -356,13 +357,24 @@ def _copied(tree: Any) -> Any:
         return type(tree)(map(_copied, tree))
     if type(tree) is dict:
         return {k: _copied(v) for k, v in tree.items()}
+    if is_namedtuple(type(tree)):
+        return make_record(type(tree), None, map(_copied, tree))
+    names = field_names(tree)
+    if names:
+        return with_parts(tree, names, [_copied(getattr(tree, name)) for name in names])
     return tree
 
 
 def _conform(cotangent: Any, value: Any) -> Iterator[Any]:
     """The cotangents of the floats in `value`, each of its shape and dtype."""
-    if type(value) in (tuple, list):
-        if type(cotangent) not in (tuple, list) or len(cotangent) != len(value):
+    names = field_names(value)
+    if names:
+        if type(cotangent) is not type(value):
+            raise ValueError(f"the cotangent of a {type(value).__name__} is one as well")
+        for name in names:
+            yield from _conform(getattr(cotangent, name), getattr(value, name))
+    elif type(value) in (tuple, list) or is_namedtuple(type(value)):
+        if not isinstance(cotangent, (tuple, list)) or len(cotangent) != len(value):
             raise ValueError(
                 f"the cotangent has the structure of the value, a {type(value).__name__}"
             )

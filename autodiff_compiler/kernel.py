@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from . import pipeline
 from .backends.c import emit_c
 from .backends.python import emit_python, load_python
@@ -23,6 +25,7 @@ from .runtime.plan import Capture, Guard, OutLeaf, Plan
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
 
 Tree = tuple
+_CONTAINERS = ("tuple", "list", "dict", "record")
 _DEFECTS = (
     AssertionError, LookupError, AttributeError, ValueError, RecursionError, NotImplementedError,
     StopIteration,
@@ -163,7 +166,7 @@ def _out_leaves(program: Program, count: int) -> Iterator[OutLeaf]:
 def _leaf_flavours(tree: Tree) -> Iterator[tuple[int, bool]]:
     if tree[0] == "leaf":
         yield tree[1], tree[2]
-    elif tree[0] in ("tuple", "list", "dict"):
+    elif tree[0] in _CONTAINERS:
         for part in tree[-1]:
             yield from _leaf_flavours(part)
 
@@ -172,7 +175,7 @@ def _plain(tree: Tree) -> Tree:
     """The tree as a plan has it: flavours are with the outputs."""
     if tree[0] == "leaf":
         return ("leaf", tree[1])
-    if tree[0] in ("tuple", "list", "dict"):
+    if tree[0] in _CONTAINERS:
         return (*tree[:-1], [_plain(part) for part in tree[-1]])
     return tree
 
@@ -296,15 +299,37 @@ def _differentiable_leaves(specs: Sequence[Spec], wrt: Sequence[int]) -> list[in
         count += sum(1 for _ in leaf_specs(spec))
     out = []
     for k in wrt:
-        for j, leaf in enumerate(leaf_specs(specs[k])):
-            if leaf.dtype not in FLOATS:
+        found = list(_told_leaves(specs[k]))
+        for leaf, in_record in found:
+            if leaf.dtype not in FLOATS and not in_record:
                 raise TypeError(
                     f"argument {k} holds {leaf}, which cannot be differentiated: pass a float"
                 )
-            out.append(firsts[k] + j)
-        if not any(True for _ in leaf_specs(specs[k])):
-            raise TypeError(f"argument {k} ({specs[k]}) holds no float to differentiate")
+        floats = [firsts[k] + j for j, (leaf, _) in enumerate(found) if leaf.dtype in FLOATS]
+        if not floats:
+            raise TypeError(_holds_no_float(k, specs[k]))
+        out += floats
     return out
+
+
+def _told_leaves(spec: Spec, in_record: bool = False) -> Iterator[tuple[Any, bool]]:
+    """The leaves of a spec, and whether each stands in a NamedTuple or dataclass: what is no float
+    there is a setting, and no mistake."""
+    if isinstance(spec, TreeSpec):
+        for item in spec.items:
+            yield from _told_leaves(item, in_record or spec.cls is not None)
+    elif not isinstance(spec, StaticSpec):
+        yield spec, in_record
+
+
+def _holds_no_float(k: int, spec: Spec) -> str:
+    if isinstance(spec, StaticSpec) and spec.by_identity and not hasattr(spec.value, "__name__"):
+        name = type(spec.value).__name__
+        return (
+            f"argument {k} is a `{name}`, which cannot be differentiated: make the class a dataclass"
+            " or a NamedTuple, or pass its numbers in a tuple or dict"
+        )
+    return f"argument {k} ({spec}) holds no float to differentiate"
 
 
 def _value_and_aux(result: Tree, request: Request) -> tuple[Tree, Tree | None]:
@@ -333,22 +358,29 @@ def _seeds(program: Program, value: Tree, request: Request) -> list[int]:
 def _gradient_tree(specs: Sequence[Spec], request: Request, first: int) -> Tree:
     numbers = iter(range(first, 10**9))
 
-    def tree(spec: Spec) -> Tree:
+    def tree(spec: Spec, in_record: bool) -> Tree:
         if isinstance(spec, TreeSpec):
-            parts = [tree(item) for item in spec.items]
+            parts = [tree(item, in_record or spec.cls is not None) for item in spec.items]
+            if spec.cls is not None:
+                names = spec.keys if spec.kind == "dataclass" else None
+                return ("record", (spec.cls, names), parts)
             return ("dict", spec.keys, parts) if spec.kind == "dict" else (spec.kind, parts)
         if isinstance(spec, StaticSpec):
+            # A mode or a function stays in its field; numbers there have no derivative.
+            number = isinstance(spec.value, (int, float, np.generic))
+            return ("static", spec.value if in_record and not number else None)
+        if spec.dtype not in FLOATS:
             return ("static", None)
         return ("leaf", next(numbers), isinstance(spec, ScalarSpec) and spec.python)
 
-    parts = [tree(specs[k]) for k in request.wrt]
+    parts = [tree(specs[k], False) for k in request.wrt]
     return parts[0] if request.single else ("tuple", parts)
 
 
 def _renumber(tree: Tree, numbers: dict[int, int]) -> Tree:
     if tree[0] == "leaf":
         return ("leaf", numbers[tree[1]], tree[2])
-    if tree[0] in ("tuple", "list", "dict"):
+    if tree[0] in _CONTAINERS:
         return (*tree[:-1], [_renumber(part, numbers) for part in tree[-1]])
     return tree
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .records import Field, field_names, is_namedtuple
+
 __all__ = [
     "ScalarSpec", "ArraySpec", "StaticSpec", "TreeSpec", "Spec", "Request", "describe", "leaves", "leaf_specs",
     "DTYPES", "PASSIVE_DTYPES",
@@ -91,13 +93,38 @@ class StaticSpec:
 
 @dataclass(frozen=True, slots=True)
 class TreeSpec:
-    """A container taken apart at compile time. `kind`: "tuple", "list" or "dict" (with `keys`)."""
+    """A container taken apart at compile time.
+
+    `kind`: "tuple", "list", "dict" (with `keys`), "namedtuple" or "dataclass" (with the class, and
+    the names of its fields as `keys`).
+    """
 
     kind: str
     items: tuple[Spec, ...]
     keys: tuple[Hashable, ...] = ()
+    cls: type | None = None
+
+    @property
+    def steps(self) -> tuple[Any, ...]:
+        """What leads from the container to each of its items: an index, a key or a `Field`."""
+        if self.kind == "dict":
+            return self.keys
+        if self.kind == "dataclass":
+            return tuple(Field(str(k)) for k in self.keys)
+        return tuple(range(len(self.items)))
+
+    def parts(self, value: Any) -> Iterator[Any]:
+        """The items of a value of this spec."""
+        if self.kind == "dict":
+            return iter(value.values())
+        if self.kind == "dataclass":
+            return (getattr(value, str(name)) for name in self.keys)
+        return iter(value)
 
     def __str__(self) -> str:
+        if self.cls is not None:
+            inside = ", ".join(f"{k}={v}" for k, v in zip(self.keys, self.items))
+            return f"{self.cls.__name__}({inside})"
         if self.kind == "dict":
             inside = ", ".join(f"{k!r}: {v}" for k, v in zip(self.keys, self.items))
             return "{" + inside + "}"
@@ -115,8 +142,9 @@ _SCALARS: dict[type, ScalarSpec] = {
 }  # fmt: skip
 
 
-def describe(value: Any) -> Spec:
-    """The spec of an argument. Whatever is no number, array or plain container is static by identity.
+def describe(value: Any, instances: bool = True) -> Spec:
+    """The spec of an argument. Whatever is no number, array or container is static by identity;
+    so are, without `instances`, the user's own objects.
 
     Raises TypeError for an array of a dtype that no kernel takes (complex, object, strings, ...)
     and for an int beyond 64 bits.
@@ -130,11 +158,19 @@ def describe(value: Any) -> Spec:
     if kind is np.ndarray:
         return _describe_array(value)
     if kind is tuple or kind is list:
-        return TreeSpec(kind.__name__, tuple(map(describe, value)))
+        return TreeSpec(kind.__name__, tuple(describe(x, instances) for x in value))
     if kind is dict:
-        return TreeSpec("dict", tuple(map(describe, value.values())), tuple(value))
+        items = tuple(describe(x, instances) for x in value.values())
+        return TreeSpec("dict", items, tuple(value))
     if value is None or kind in (str, bytes, type(...)) or isinstance(value, np.dtype):
         return StaticSpec(value)
+    if is_namedtuple(kind):
+        items = tuple(describe(x, instances) for x in value)
+        return TreeSpec("namedtuple", items, kind._fields, kind)
+    names = field_names(value) if instances else None
+    if names:
+        items = tuple(describe(getattr(value, name), instances) for name in names)
+        return TreeSpec("dataclass", items, names, kind)
     return StaticSpec(value, by_identity=True)
 
 
@@ -149,8 +185,7 @@ def _describe_array(value: np.ndarray) -> ArraySpec:
 def leaves(spec: Spec, value: Any) -> Iterator[Any]:
     """The numbers and arrays of `value` in the order of its spec; static parts are left out."""
     if isinstance(spec, TreeSpec):
-        parts = value.values() if spec.kind == "dict" else value
-        for part_spec, part in zip(spec.items, parts, strict=True):
+        for part_spec, part in zip(spec.items, spec.parts(value), strict=True):
             yield from leaves(part_spec, part)
     elif not isinstance(spec, StaticSpec):
         yield value

@@ -483,7 +483,7 @@ def global_written(x):
 
 
 REFUSED = [
-    (alias_then_write, (X, 1), 3), (alias_written, (X, 1), 3), (kept_and_overwritten, (X, 3), 4),
+    (alias_then_write, (X, 1), 4), (alias_written, (X, 1), 3), (kept_and_overwritten, (X, 3), 5),
     (appended_and_overwritten, (X, 3), 4), (recursion, (1.0,), 1), (nothing_on_one_way, (1.0,), None),
     (function_or_number, (1.0,), 1), (none_then_array, (X, 2), 4), (grows_while_walked, (1.0, 2), 4),
     (single_meets_mixed, (X.astype(np.float32), 2), 4), (global_written, (1.0,), 1),

@@ -224,6 +224,9 @@ def _spelled(spec: Spec) -> str:
             return getattr(spec.value, "__name__", None) or f"a {type(spec.value).__name__}"
         return repr(spec.value)
     parts = [_spelled(item) for item in spec.items]
+    if spec.cls is not None:
+        inside = ", ".join(f"{k}={part}" for k, part in zip(spec.keys, parts))
+        return f"{spec.cls.__name__}({inside})"
     if spec.kind == "dict":
         return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(spec.keys, parts)) + "}"
     inside = ", ".join(parts)

@@ -119,6 +119,8 @@ class Aliases:
             if (
                 made.leaf is not None
                 or made.locked
+                or made.origin.shadows
+                or made.root is not None
                 or len(partners[k].get(made, ())) > 1
                 or uses != self.sides[k].references[made]
             ):

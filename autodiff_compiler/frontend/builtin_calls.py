@@ -59,8 +59,11 @@ def float_(st: State, x: Abstract = ZERO) -> Abstract:
 
 @handles(builtins.int)
 def int_(st: State, x: Abstract = ZERO) -> Abstract:
-    if isinstance(x, Static) and isinstance(x.value, (int, float)):
-        return Static(int(x.value))
+    if isinstance(x, Static) and isinstance(x.value, (int, float, str)):
+        try:
+            return Static(int(x.value))
+        except ValueError as error:
+            raise PythonRaises(str(error)) from None
     value = operand(st, scalar(st, x, "int")).value
     if value.type.dtype in FLOATS:
         return to_int(st, convert(st, value, F64))
@@ -220,6 +223,11 @@ def _quantifier(st: State, iterable: Abstract, op: Op, on_array: Op, decided: bo
         value = as_bool(st, operand(st, iterable).value)
         if value.type.rank != 1:
             st.refuse("this is taken of one-dimensional arrays only", "use np.any or np.all")
+        return Num(st.b.emit(on_array, value, axes=(0,)), True)
+    if isinstance(iterable, ListRef) and items_of(st, iterable) is None:
+        value = as_bool(st, operand(st, iterable).value)
+        if value.type.rank != 1:
+            raise PythonRaises("the truth value of an array is ambiguous")
         return Num(st.b.emit(on_array, value, axes=(0,)), True)
     total: Abstract = Static(not decided)
     for item in sequence(st, iterable):

@@ -11,32 +11,44 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..records import owner_of
 from . import (
     captures,
     container_calls,
-    containers,
+    container_methods,
     derivatives,
     flavours,
+    instances,
+    iteration,
+    iterator_calls,
     methods,
     names,
     numpy_calls,
     objects,
+    reflection,
 )
 from .frames import RESULT, RETURNED, Frame, PythonRaises
 from .scopes import FunctionNode, scope_of
 from .source import find_source
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     BoundMethod,
     DerivativeVal,
     DictRef,
+    EnumerateVal,
     FunctionVal,
+    GeneratorVal,
+    IterRef,
     ListRef,
     Num,
     PartialVal,
+    ReversedVal,
     Static,
+    SuperVal,
     TupleVal,
+    ZipVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -47,6 +59,8 @@ Kwargs = dict[str, Abstract]
 
 #: Builtins that give one of their numbers back, or compute with Python's own arithmetic.
 _KEEP_FLAVOUR = (builtins.abs, builtins.max, builtins.min, builtins.sum, builtins.pow)
+#: Functions that walk over what they are given.
+_CONSUMERS = (builtins.sum, builtins.min, builtins.max, builtins.any, builtins.all, np.sum)
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -62,7 +76,9 @@ def call(st: Tracer, callee: Abstract, args: Args, kwargs: Kwargs) -> Abstract:
         return _call_method(st, callee, args, kwargs)
     if isinstance(callee, Static):
         return _call_known(st, callee, args, kwargs)
-    if isinstance(callee, (Num, ArrayRef, TupleVal, ListRef, DictRef)):
+    if instances.class_of(callee) and instances.has_method(callee, "__call__"):
+        return call(st, BoundMethod(callee, "__call__"), args, kwargs)
+    if isinstance(callee, (Num, ArrayRef, TupleVal, *HEAPED)):
         raise PythonRaises("this is not callable")
     st.refuse("calling this is not supported")
 
@@ -73,9 +89,12 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if transformed is not None:
         return call(st, transformed, args, kwargs)
     own = container_calls.BUILTINS.get(function) if _hashable(function) else None
+    if own is None and _hashable(function):
+        own = iterator_calls.CALLS.get(function) or reflection.CALLS.get(function)
     if own is not None:
         return own(st, args, kwargs)
     if _of_numpy(function):
+        args = [_used(st, function, x) for x in args]
         return _call_library(st, function, args, kwargs)
     source = callee.source or ("const", function)
     if isinstance(function, FunctionType):
@@ -87,20 +106,38 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
     if isinstance(function, functools.partial):
         return _call_partial(st, function, source, args, kwargs)
     if function is functools.partial and args:
-        return PartialVal(args[0], tuple(map(names.kept, args[1:])), kwargs)
-    if isinstance(function, type):
+        return PartialVal(
+            args[0], tuple(names.kept(st, x) for x in args[1:]),
+            {name: names.kept(st, x) for name, x in kwargs.items()},
+        )  # fmt: skip
+    if isinstance(function, functools._lru_cache_wrapper):
         st.refuse(
-            f"making a `{function.__name__}` is not supported",
-            "make the object outside, and use its attributes and methods here",
+            "a function with `lru_cache` is not supported: what it gives may be of another call",
+            "call the function itself: `f.__wrapped__(...)`",
         )
+    if isinstance(function, type):
+        return instances.make(st, callee, args, kwargs)
     if callable(getattr(function, "primal", None)):
         return call(st, Static(function.primal, ("attr", source, "primal")), args, kwargs)
-    owner_class, raw = objects.class_attribute(type(function), "__call__")
+    _, raw = owner_of(type(function), "__call__")
     if isinstance(raw, FunctionType):
         return call(st, BoundMethod(callee, "__call__"), args, kwargs)
     if not callable(function):
         raise PythonRaises(f"a {type(function).__name__} is not callable")
     st.refuse(f"`{getattr(function, '__name__', function)}` is not supported here")
+
+
+def _used(st: Tracer, function: Any, x: Abstract) -> Abstract:
+    """An iterator that is handed to a library's function."""
+    if not isinstance(x, (GeneratorVal, IterRef, ZipVal, EnumerateVal, ReversedVal)):
+        return x
+    if function not in _CONSUMERS:
+        st.refuse(
+            f"`{function.__name__}` of an iterator is not supported",
+            "make it a list: `[... for ...]`, or `list(...)`",
+        )
+    x = iteration.taken(st, x)
+    return x if isinstance(x, ListRef) else iterator_calls.as_list(st, x)
 
 
 def _hashable(x: Any) -> bool:
@@ -114,6 +151,11 @@ def _hashable(x: Any) -> bool:
 def _of_numpy(function: Any) -> bool:
     """Is the function one that is known by itself, and not by its source?"""
     return numpy_calls.known(function)
+
+
+def call_library(st: Tracer, function: Any, args: Args) -> Abstract:
+    """A function of NumPy or Python by itself."""
+    return _call_library(st, function, [_used(st, function, x) for x in args], {})
 
 
 def _call_library(st: Tracer, function: Any, args: Args, kwargs: Kwargs) -> Abstract:
@@ -162,8 +204,12 @@ def _call_partial(
 
 def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> Abstract:
     owner = bound.self
+    if isinstance(owner, SuperVal):
+        return instances.call_super(st, bound, args, kwargs)
+    if instances.class_of(owner):
+        return instances.call_method(st, bound, args, kwargs)
     if isinstance(owner, (ListRef, DictRef, TupleVal)):
-        return containers.call_method(st, owner, bound.name, args, kwargs)
+        return container_methods.call_method(st, owner, bound.name, args, kwargs)
     if isinstance(owner, Static) and isinstance(owner.value, str):
         return _call_string(st, owner.value, bound.name, args)
     if isinstance(owner, Static) and not isinstance(
@@ -255,7 +301,9 @@ def _check_recursion(st: Tracer, node: FunctionNode, name: str) -> None:
 
 def _run(st: Tracer, frame: Frame, node: FunctionNode) -> Abstract:
     st.enter(frame)
-    for name, value in list(frame.env.items()):
+    given = list(frame.env.items())
+    names.make_boxes(st)
+    for name, value in given:
         names.bind(st, name, value)
     frame.env[RETURNED] = Static(False)
     if isinstance(node, ast.Lambda):
@@ -317,7 +365,7 @@ def _bind(
     rest: dict[Any, Abstract] = {}
     for key, value in kwargs.items():
         if key not in by_name:
-            rest[key] = value
+            rest[key] = names.kept(st, value)
         elif key in env:
             raise PythonRaises(f"{name}() got multiple values for argument '{key}'")
         else:

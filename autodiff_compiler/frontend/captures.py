@@ -27,10 +27,11 @@ from ..signature import (
 )  # fmt: skip
 from .frames import PythonRaises
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     DictRef,
-    ListRef,
+    InstanceRef,
     Num,
     Object,
     Static,
@@ -112,13 +113,13 @@ def enter(
         return Num(made, spec.python)
     if isinstance(spec, ArraySpec):
         return _array(st, spec, name, path)
-    keys = spec.keys if spec.kind == "dict" else range(len(spec.items))
+    values = [None] * len(spec.items) if value is None else spec.parts(value)
     items = [
         enter(
-            st, item, _part_name(name, k), (*path, k) if path else (),
-            None if source is None else ("item", source, k), None if value is None else value[k],
+            st, item, _part_name(name, spec.keys[k] if spec.cls else step),
+            (*path, step) if path else (), None if source is None else ("item", source, step), part,
         )
-        for k, item in zip(keys, spec.items)
+        for k, (step, item, part) in enumerate(zip(spec.steps, spec.items, values))
     ]  # fmt: skip
     return _container(st, spec, items, path)
 
@@ -126,13 +127,14 @@ def enter(
 def _container(
     st: Tracer, spec: TreeSpec, items: list[Abstract], path: tuple[Any, ...]
 ) -> Abstract:
-    if spec.kind == "tuple":
-        made: Abstract = TupleVal(tuple(items))
+    if spec.kind in ("tuple", "namedtuple"):
+        made: Abstract = TupleVal(tuple(items), spec.cls)
     elif spec.kind == "list":
         made = st.new_list(tuple(items))
     else:
-        made = DictRef(st.new_list(dict(zip(spec.keys, items))).object)
-    if isinstance(made, (ListRef, DictRef)):
+        entry = st.new_list(dict(zip(spec.keys, items)))
+        made = InstanceRef(entry.object, spec.cls) if spec.cls else DictRef(entry.object)
+    if isinstance(made, HEAPED):
         made.object.locked = CALLERS
         st.everywhere[made.object] = st.heap[made.object]
         if path:
@@ -201,7 +203,7 @@ def known(st: Tracer, value: Any, source: Source, name: str) -> Abstract:
 
 def _capture(st: Tracer, value: Any, source: Source, name: str) -> Abstract:
     try:
-        spec = describe(value)
+        spec = describe(value, instances=False)
     except TypeError as error:
         st.refuse(f"`{name}` cannot be used here: {error}")
     if isinstance(spec, StaticSpec):
@@ -243,7 +245,7 @@ def made_static(st: Tracer, x: Abstract) -> Abstract:
             st.captures.guard(source, value, "eq")
             return Static(value, source)
     if isinstance(x, TupleVal):
-        return TupleVal(tuple(made_static(st, item) for item in x.items))
+        return TupleVal(tuple(made_static(st, item) for item in x.items), x.cls)
     return x
 
 

@@ -6,20 +6,17 @@ import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..ir.types import BOOL, I64
 from ..ops import elementwise as ew
-from . import arrays, containers
+from . import container_methods, instances, iterator_calls, names
 from .frames import PythonRaises
 from .items import known_key
-from .iteration import integer, known_items, sequence
+from .iteration import integer, known_items, sequence, taken
 from .values import (
     Abstract,
-    ArrayRef,
     DictRef,
     EnumerateVal,
-    ListRef,
+    GeneratorVal,
+    IterRef,
     Num,
     RangeVal,
     ReversedVal,
@@ -43,6 +40,8 @@ def _arity(kwargs: Kwargs, args: Args, low: int, high: int, name: str) -> None:
 def _len(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 1, 1, "len")
     (x,) = args
+    if instances.has_method(x, "__len__"):
+        return st.call_function(st.attribute(x, "__len__"), [])
     if isinstance(x, (ZipVal, EnumerateVal, ReversedVal, Num)):
         raise PythonRaises("this has no len()")
     if isinstance(x, Static) and hasattr(x.value, "__len__"):
@@ -68,7 +67,10 @@ def _range(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
 def _enumerate(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     start = kwargs.pop("start", Static(0))
     _arity(kwargs, args, 1, 2, "enumerate")
-    return EnumerateVal(args[0], args[1] if len(args) == 2 else start)
+    walked = args[0] if names.is_eager(args[0]) else taken(st, args[0])
+    if isinstance(args[0], IterRef):
+        walked = ZipVal((walked,), single=True, eager=True)
+    return EnumerateVal(walked, args[1] if len(args) == 2 else start)
 
 
 def _zip(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
@@ -76,69 +78,58 @@ def _zip(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 0, len(args), "zip")
     if not isinstance(strict, Static):
         st.refuse("`strict=` must be written as True or False")
+    if len({x.object for x in args if isinstance(x, IterRef)}) < sum(
+        isinstance(x, IterRef) for x in args
+    ):
+        st.refuse("`zip` of an iterator with itself is not supported", "use slices: `xs[::2]`")
+    if len(args) > 1 and any(isinstance(x, GeneratorVal) and x.effects for x in args):
+        st.refuse("`zip` of a generator that changes something is not supported", "make it a list")
+    # What an iterator under a name goes on to give depends on who asks first.
+    eager = any(names.is_eager(x) or isinstance(x, IterRef) for x in args)
+    args = [taken(st, x) for x in args]
     if strict.value:
         lengths = [sequence(st, x).length for x in args]
         for n in lengths[1:]:
             st.check_same(lengths[0], n, "zip() arguments of different lengths")
-    return ZipVal(tuple(args))
+    return ZipVal(tuple(args), eager=eager)
 
 
 def _reversed_call(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 1, 1, "reversed")
+    if isinstance(args[0], (IterRef, GeneratorVal, ZipVal, EnumerateVal)):
+        raise PythonRaises("an iterator is not reversible")
     return ReversedVal(args[0])
 
 
 def _tuple(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 0, 1, "tuple")
-    return TupleVal(tuple(known_items(st, args[0], "`tuple`")) if args else ())
+    items = known_items(st, args[0], "`tuple`") if args else []
+    return TupleVal(tuple(names.kept(st, x) for x in items))
 
 
 def _list(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity(kwargs, args, 0, 1, "list")
-    if args and not isinstance(sequence(st, args[0]).length, int):
-        # The list of an array is the loop that appends its items.
-        return containers.listed(st, args[0])
-    return st.new_list(tuple(known_items(st, args[0], "`list`")) if args else ())
+    return iterator_calls.as_list(st, taken(st, args[0])) if args else st.new_list(())
 
 
 def _dict(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
     _arity({}, args, 0, 1, "dict")
-    entry: dict[Any, Abstract] = {}
-    if args and isinstance(args[0], DictRef):
-        entry.update(containers.known_dict(st, args[0]))
-    elif args:
-        for pair in known_items(st, args[0], "`dict`"):
-            key, value = known_items(st, pair, "`dict`")
-            entry[known_key(st, key)] = value
-    entry.update(kwargs)
+    entry = container_methods.pairs(st, args[0]) if args else {}
+    entry.update({name: names.kept(st, x) for name, x in kwargs.items()})
     return DictRef(st.new_list(entry).object)
 
 
-def _isinstance(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
-    _arity(kwargs, args, 2, 2, "isinstance")
-    x, classes = args
-    wanted = known_items(st, classes, "isinstance") if isinstance(classes, TupleVal) else [classes]
-    types = tuple(c.value for c in wanted if isinstance(c, Static) and isinstance(c.value, type))
-    if len(types) != len(wanted):
-        st.refuse("the types of `isinstance` must be known")
-    if isinstance(x, Static):
-        return Static(isinstance(x.value, types))
-    return Static(issubclass(_type_of(st, x), types))
+def _set(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    """A set of what is known at compile time."""
+    _arity(kwargs, args, 0, 1, "set")
+    items = known_items(st, args[0], "`set`") if args else []
+    return Static({known_key(st, item) for item in items})
 
 
-def _type_of(st: Tracer, x: Abstract) -> type:
-    if isinstance(x, Num):
-        if x.mixed:
-            st.refuse(
-                "the type of this number depends on the way taken", "begin with NumPy's number"
-            )
-        if x.python:
-            return {BOOL: bool, I64: int}.get(x.dtype, float)
-        return arrays.operand(st, x).dtype.type
-    found = {ArrayRef: np.ndarray, TupleVal: tuple, ListRef: list, DictRef: dict, RangeVal: range}
-    if type(x) not in found:
-        st.refuse("the type of this is not known")
-    return found[type(x)]
+def _frozenset(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
+    made = _set(st, args, kwargs)
+    assert isinstance(made, Static)
+    return Static(frozenset(made.value))
 
 
 def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
@@ -148,6 +139,6 @@ def _print(st: Tracer, args: Args, kwargs: Kwargs) -> Abstract:
 BUILTINS: dict[Any, Callable[[Tracer, Args, Kwargs], Abstract]] = {
     builtins.len: _len, builtins.range: _range, builtins.enumerate: _enumerate,
     builtins.zip: _zip, builtins.reversed: _reversed_call, builtins.tuple: _tuple,
-    builtins.list: _list, builtins.dict: _dict, builtins.isinstance: _isinstance,
-    builtins.print: _print,
+    builtins.list: _list, builtins.dict: _dict, builtins.print: _print,
+    builtins.set: _set, builtins.frozenset: _frozenset,
 }  # fmt: skip

@@ -73,19 +73,26 @@ def _constant(st: State, shape: Abstract, dtype: Abstract | None, number: int) -
     return fresh_array(st, filled(st, known.const(st, number, name), shape_of(st, shape)))
 
 
+def _in_order(made: Abstract) -> Abstract:
+    """An array that NumPy lays out row after row."""
+    if isinstance(made, ArrayRef):
+        made.object.c_order = True
+    return made
+
+
 @handles(np.zeros)
 def zeros(st: State, shape: Abstract, dtype: Abstract | None = None) -> Abstract:
-    return _constant(st, shape, dtype, 0)
+    return _in_order(_constant(st, shape, dtype, 0))
 
 
 @handles(np.ones)
 def ones(st: State, shape: Abstract, dtype: Abstract | None = None) -> Abstract:
-    return _constant(st, shape, dtype, 1)
+    return _in_order(_constant(st, shape, dtype, 1))
 
 
 @handles(np.empty, np.ndarray)
 def empty(st: State, shape: Abstract, dtype: Abstract | None = None) -> Abstract:
-    return _constant(st, shape, dtype, 0)
+    return _in_order(_constant(st, shape, dtype, 0))
 
 
 @handles(np.full)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,11 @@ from . import arrays
 from .frames import PythonRaises
 from .numbers import as_num
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     DerivativeVal,
-    DictRef,
     FunctionVal,
-    ListRef,
     Num,
     Object,
     Static,
@@ -115,15 +114,20 @@ def _stopped(st: Tracer, x: Abstract) -> Abstract:
         made.object.locked = x.object.locked = "is seen through stop_gradient as well"
         return made
     if isinstance(x, TupleVal):
-        return TupleVal(tuple(_stopped(st, item) for item in x.items))
-    if isinstance(x, (ListRef, DictRef)):
+        return replace(x, items=tuple(_stopped(st, item) for item in x.items))
+    if isinstance(x, HEAPED):
         entry = st.heap[x.object]
         if isinstance(entry, tuple):
             return st.new_list(tuple(_stopped(st, item) for item in entry))
         if isinstance(entry, dict):
-            return DictRef(st.new_list({k: _stopped(st, v) for k, v in entry.items()}).object)
+            return _same_kind(st, x, {k: _stopped(st, v) for k, v in entry.items()})
         st.refuse("stop_gradient of a list that grows is not supported", "make it an array")
     return x
+
+
+def _same_kind(st: Tracer, x: Any, entry: dict[Any, Abstract]) -> Abstract:
+    """A new dict, or object of the class of `x`, with these contents."""
+    return replace(x, object=st.new_list(entry).object)
 
 
 # --- the call ----------------------------------------------------------------------------------------
@@ -251,6 +255,7 @@ def _parameter(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     if isinstance(x, ArrayRef):
         if arrays.type_of(st, x).dtype not in FLOATS:
             st.refuse(f"{_NO_FLOAT}, not an array of integers", "pass an array of floats")
+        _check_shapes(st, inner, x)
         with st.b.at(st.b.depth - 1):
             actual = arrays.read(st, x)
         made = st.b.param(actual.type, x.object.name, st.b.dims[actual])
@@ -262,9 +267,19 @@ def _parameter(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     return _mapped(st, x, lambda item: _parameter(st, inner, item))
 
 
+def _check_shapes(st: Tracer, inner: _Inner, x: ArrayRef) -> None:
+    """Inside, each argument is an array of its own."""
+    if any(o.origin is x.object.origin and o is not x.object for o in inner.objects):
+        st.refuse(
+            "an array and a reshape of it are given to a function that is differentiated",
+            "give one of them, and reshape it inside",
+        )
+
+
 def _passed(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
     """An argument that is not differentiated by. What is written into it is written into a copy."""
     if isinstance(x, ArrayRef):
+        _check_shapes(st, inner, x)
         if x.object in inner.objects:
             x.object.locked = (
                 x.object.locked or "is given twice to a function that is differentiated"
@@ -277,20 +292,20 @@ def _passed(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
         ref.object.foreign = x.object.foreign
         inner.objects.setdefault(x.object, ref.object)
         return ref
-    if isinstance(x, (TupleVal, ListRef, DictRef)):
+    if isinstance(x, (TupleVal, *HEAPED)):
         return _mapped(st, x, lambda item: _passed(st, inner, item))
     return x
 
 
 def _mapped(st: Tracer, x: Abstract, act: Any) -> Abstract:
     if isinstance(x, TupleVal):
-        return TupleVal(tuple(map(act, x.items)))
-    if isinstance(x, (ListRef, DictRef)):
+        return replace(x, items=tuple(map(act, x.items)))
+    if isinstance(x, HEAPED):
         entry = st.heap[x.object]
         if isinstance(entry, tuple):
             return st.new_list(tuple(map(act, entry)))
         if isinstance(entry, dict):
-            return DictRef(st.new_list({k: act(v) for k, v in entry.items()}).object)
+            return _same_kind(st, x, {k: act(v) for k, v in entry.items()})
         st.refuse("a list that grows cannot be given to a function that is differentiated")
     st.refuse(_NO_FLOAT + " here")
 
@@ -342,12 +357,12 @@ def _flatten(st: Tracer, x: Abstract, leaves: list[Value]) -> Any:
         leaves.append(st.b.emit(copy, value))
         return _Leaf(len(leaves) - 2, False, False)
     if isinstance(x, TupleVal):
-        return tuple(_flatten(st, item, leaves) for item in x.items)
-    entry = st.heap[x.object] if isinstance(x, (ListRef, DictRef)) else None
+        return (x, [_flatten(st, item, leaves) for item in x.items])
+    entry = st.heap[x.object] if isinstance(x, HEAPED) else None
     if isinstance(entry, tuple):
         return [_flatten(st, item, leaves) for item in entry]
     if isinstance(entry, dict):
-        return {k: _flatten(st, v, leaves) for k, v in entry.items()}
+        return (x, {k: _flatten(st, v, leaves) for k, v in entry.items()})
     if isinstance(x, Static):
         return x
     st.refuse("this cannot be an auxiliary result")
@@ -359,12 +374,13 @@ def _rebuild(st: Tracer, tree: Any, values: Sequence[Value]) -> Abstract:
         if isinstance(value.type, Array):
             return st.new_array(value)
         return Num(value, tree.python, tree.mixed)
-    if isinstance(tree, tuple):
-        return TupleVal(tuple(_rebuild(st, item, values) for item in tree))
     if isinstance(tree, list):
         return st.new_list(tuple(_rebuild(st, item, values) for item in tree))
-    if isinstance(tree, dict):
-        return DictRef(st.new_list({k: _rebuild(st, v, values) for k, v in tree.items()}).object)
+    if isinstance(tree, tuple):
+        like, parts = tree
+        if isinstance(like, TupleVal):
+            return replace(like, items=tuple(_rebuild(st, item, values) for item in parts))
+        return _same_kind(st, like, {k: _rebuild(st, v, values) for k, v in parts.items()})
     return tree
 
 
@@ -372,7 +388,7 @@ def _gradient(st: Tracer, x: Abstract, given: Any) -> Abstract:
     """A gradient in the structure of its argument."""
     if isinstance(x, ArrayRef):
         return arrays.fresh_array(st, next(given))
-    if isinstance(x, (TupleVal, ListRef, DictRef)):
+    if isinstance(x, (TupleVal, *HEAPED)):
         return _mapped(st, x, lambda item: _gradient(st, item, given))
     python = not isinstance(x, Num) or x.python
     return Num(next(given), python, isinstance(x, Num) and x.mixed)

@@ -21,7 +21,17 @@ from .iteration import known_items
 from .numbers import as_num
 from .scopes import scope_of_statements
 from .tracer import Tracer
-from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Static, TupleVal
+from .values import (
+    HEAPED,
+    Abstract,
+    ArrayRef,
+    DictRef,
+    InstanceRef,
+    ListRef,
+    Num,
+    Static,
+    TupleVal,
+)  # fmt: skip
 
 ResultTree = tuple[Any, ...]
 _DEPTH = 20_000
@@ -34,7 +44,7 @@ class Traced:
     `function`: its parameters are the leaves of the arguments, then of the captures; its results are
     the leaves of the result, then (if asked for) the last versions of the arrays it writes.
     `result`: ("leaf", k, python), ("arg", path), ("capture", k), ("static", object),
-    ("tuple" or "list", [...]), ("dict", keys, [...]).
+    ("tuple" or "list", [...]), ("dict", keys, [...]), ("record", (class, names or None), [...]).
     `mutated`: the numbers of the leaves that the function writes.
     `raises`: every way through the function raises, so that it has no result.
     """
@@ -131,6 +141,8 @@ class _Results:
     def tree(self, x: Abstract) -> ResultTree:
         st = self.st
         x = names.checked(st, x, "a result")
+        if isinstance(x, Static) and isinstance(x.value, (set, frozenset)) and x.source is None:
+            st.refuse("a set cannot be returned", "return a tuple, or `sorted(s)`")
         if isinstance(x, Static):
             number = as_num(st, x)
             return ("static", x.value) if number is None else self.leaf(number)
@@ -139,12 +151,11 @@ class _Results:
         if isinstance(x, ArrayRef):
             return self.array(x)
         if isinstance(x, TupleVal):
-            return ("tuple", [self.tree(item) for item in x.items])
-        if isinstance(x, (ListRef, DictRef)):
+            items = [self.tree(item) for item in x.items]
+            return ("record", (x.cls, None), items) if x.cls else ("tuple", items)
+        if isinstance(x, HEAPED):
             return self.container(x)
-        st.refuse(
-            "this cannot be returned", "return numbers, arrays, tuples, lists and dicts of them"
-        )
+        st.refuse("this cannot be returned", "return numbers, arrays, and containers of them")
 
     def leaf(self, x: Num) -> ResultTree:
         self.values.append(x.value)
@@ -169,13 +180,16 @@ class _Results:
         self.values.append(value)
         return ("leaf", len(self.values) - 1, False)
 
-    def container(self, x: ListRef | DictRef) -> ResultTree:
+    def container(self, x: ListRef | DictRef | InstanceRef) -> ResultTree:
         st = self.st
         if x.object in st.captures.objects and not isinstance(st.heap[x.object], Value):
             return ("arg", st.captures.objects[x.object])
         entry = entry_of(st, x)
         if isinstance(entry, dict):
-            return ("dict", list(entry), [self.tree(v) for v in entry.values()])
+            parts = [self.tree(v) for v in entry.values()]
+            if isinstance(x, InstanceRef):
+                return ("record", (x.cls, tuple(entry)), parts)
+            return ("dict", list(entry), parts)
         if isinstance(entry, Value):
             st.refuse(
                 "returning a list that grew in a loop is not supported", "`return np.array(items)`"

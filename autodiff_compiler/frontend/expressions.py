@@ -11,18 +11,19 @@ import numpy as np
 from ..ir.graph import Node, Value
 from ..ir.types import BOOL, Scalar
 from ..ops.elementwise import and_, not_, or_
-from . import containers, flavours, indexing, names, objects
+from . import comprehensions, containers, flavours, indexing, instances, names, objects
 from .branches import branch
 from .indexing import SliceVal
-from .items import known_key
-from .iteration import known_items
+from .items import known_constant, known_key
+from .iteration import known_items, known_set
 from .numbers import kind_of
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     DictRef,
     FunctionVal,
-    ListRef,
+    GeneratorVal,
     Num,
     Static,
     TupleVal,
@@ -31,6 +32,8 @@ from .values import (
 if TYPE_CHECKING:
     from .tracer import Tracer
 
+#: What makes an array of a list of lists.
+_OF_ROWS: list[Any] = [np.array, np.asarray]
 Handler = Callable[["Tracer", Any], Abstract]
 
 _BINARY = {
@@ -61,14 +64,11 @@ def _kind(node: ast.AST) -> str:
 
 _WORDS: dict[type, str] = {
     ast.Await: "`await`", ast.Yield: "`yield`", ast.YieldFrom: "`yield from`",
-    ast.SetComp: "a set comprehension", ast.DictComp: "a dict comprehension", ast.Set: "a set",
     ast.Starred: "a starred expression here",
 }  # fmt: skip
 _HINTS: dict[type, str] = {
     ast.Yield: "return an array or a list instead",
     ast.YieldFrom: "return an array or a list instead",
-    ast.SetComp: "use a list", ast.Set: "use a tuple",
-    ast.DictComp: "write the dict out, `{'a': x, 'b': y}`",
     ast.Starred: "write the items out",
 }  # fmt: skip
 
@@ -104,7 +104,7 @@ def _items(st: Tracer, nodes: list[ast.expr]) -> list[Abstract]:
         if isinstance(part, ast.Starred):
             found += known_items(st, st.eval(part.value), "`*` in a literal")
         else:
-            found.append(names.kept(st.eval(part)))
+            found.append(names.kept(st, st.eval(part)))
     return found
 
 
@@ -115,7 +115,7 @@ def _dict(st: Tracer, node: ast.Dict) -> Abstract:
             entry.update(containers.known_dict(st, st.eval(value)))
         else:
             known = known_key(st, st.eval(key))
-            entry[known] = names.kept(st.eval(value))
+            entry[known] = names.kept(st, st.eval(value))
     return DictRef(st.new_list(entry).object)
 
 
@@ -127,7 +127,7 @@ def _joined_str(st: Tracer, node: ast.JoinedStr) -> Abstract:
             text += part.value
             continue
         assert isinstance(part, ast.FormattedValue)
-        value = st.eval(part.value)
+        value = known_constant(st, st.eval(part.value))
         if not isinstance(value, Static) or part.format_spec is not None or part.conversion != -1:
             st.at(node)
             st.refuse("text made of numbers is not supported", "format results outside")
@@ -235,6 +235,10 @@ def _value_of(
     return st.unset if value is None else names.checked(st, value, "the value of this expression")
 
 
+def chosen(st: Tracer, pred: Value, then: Abstract, otherwise: Abstract) -> Abstract:
+    return _value_of(st, pred, lambda: then, lambda: otherwise)
+
+
 def _if_exp(st: Tracer, node: ast.IfExp) -> Abstract:
     holds = st.truth(st.eval(node.test))
     if isinstance(holds, bool):
@@ -273,7 +277,7 @@ def _compare_two(st: Tracer, op: ast.cmpop, left: Abstract, right: Abstract) -> 
         same = _is(st, left, right)
         return Static(same if isinstance(op, ast.Is) else not same)
     if isinstance(op, (ast.In, ast.NotIn)):
-        found = _contains(st, left, right)
+        found = contains(st, left, right)
         if isinstance(found, bool):
             return Static(found if isinstance(op, ast.In) else not found)
         return Num(found if isinstance(op, ast.In) else st.b.emit(not_, found), True)
@@ -303,17 +307,25 @@ def _is(st: Tracer, left: Abstract, right: Abstract) -> bool:
         if left.object.locked or right.object.locked or left.path or right.path:
             st.refuse("it is not known whether these are the same array")
         return False
-    if isinstance(left, (ListRef, DictRef, FunctionVal)) and type(left) is type(right):
+    if isinstance(left, HEAPED) and isinstance(right, HEAPED):
         return left == right
+    if isinstance(left, FunctionVal) and isinstance(right, FunctionVal):
+        return left == right
+    if type(left) is not type(right):
+        return False
     st.refuse("`is` is not supported between these", "use `==`")
 
 
-def _contains(st: Tracer, item: Abstract, container: Abstract) -> bool | Value:
+def contains(st: Tracer, item: Abstract, container: Abstract) -> bool | Value:
     if isinstance(container, Static) and isinstance(item, Static):
+        known_set(st, container)
         try:
             return bool(item.value in container.value)
         except TypeError as error:
             st.refuse(str(error))
+    if instances.has_method(container, "__contains__"):
+        method = st.attribute(container, "__contains__")
+        return st.truth(st.call_function(method, [item]))
     if isinstance(container, DictRef):
         return known_key(st, item) in containers.known_dict(st, container)
     found: Value | None = None
@@ -363,12 +375,40 @@ def _attribute(st: Tracer, node: ast.Attribute) -> Abstract:
 
 def _call(st: Tracer, node: ast.Call) -> Abstract:
     callee = st.eval(node.func)
+    if isinstance(callee, Static) and any(callee.value is f for f in _OF_ROWS):
+        if comprehensions.is_nested(node):
+            return _of_rows(st, callee, node)
+    args = _arguments(st, node)
+    kwargs = _keywords(st, node)
+    with st.step(node):
+        return st.call_function(callee, args, kwargs)
+
+
+def _of_rows(st: Tracer, callee: Static, node: ast.Call) -> Abstract:
+    """np.array of a list of lists, whose lengths may be known to a run only."""
+    args, error = st.attempt(lambda: _arguments(st, node))
+    if error is not None:
+        listed = node.args[0]
+        assert isinstance(listed, ast.ListComp)
+        made, _ = st.attempt(lambda: comprehensions.rows(st, listed))
+        if made is None:
+            raise error
+        args = [made]
+    with st.step(node):
+        return st.call_function(callee, args, _keywords(st, node))
+
+
+def _arguments(st: Tracer, node: ast.Call) -> list[Abstract]:
     args: list[Abstract] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
             args += known_items(st, st.eval(argument.value), "`*` in a call")
         else:
             args.append(st.eval(argument))
+    return args
+
+
+def _keywords(st: Tracer, node: ast.Call) -> dict[str, Abstract]:
     kwargs: dict[str, Abstract] = {}
     for keyword in node.keywords:
         if keyword.arg is None:
@@ -376,8 +416,7 @@ def _call(st: Tracer, node: ast.Call) -> Abstract:
                 kwargs[str(name)] = value
         else:
             kwargs[keyword.arg] = st.eval(keyword.value)
-    with st.step(node):
-        return st.call_function(callee, args, kwargs)
+    return kwargs
 
 
 def _lambda(st: Tracer, node: ast.Lambda) -> Abstract:
@@ -385,8 +424,6 @@ def _lambda(st: Tracer, node: ast.Lambda) -> Abstract:
 
 
 def _named_expr(st: Tracer, node: ast.NamedExpr) -> Abstract:
-    if st.frame.comprehension:
-        st.refuse("`:=` in a comprehension is not supported", "write the loop")
     value = st.eval(node.value)
     assert isinstance(node.target, ast.Name)
     names.bind(st, node.target.id, value)
@@ -394,7 +431,27 @@ def _named_expr(st: Tracer, node: ast.NamedExpr) -> Abstract:
 
 
 def _comprehension(st: Tracer, node: Any) -> Abstract:
-    return containers.comprehension(st, node)
+    return comprehensions.comprehension(st, node)
+
+
+def _generator(st: Tracer, node: ast.GeneratorExp) -> Abstract:
+    before = dict(st.heap)
+    made = comprehensions.comprehension(st, node)
+    changed = any(st.heap.get(m) is not entry for m, entry in before.items())
+    return GeneratorVal(made, changed)
+
+
+def _set_comp(st: Tracer, node: ast.SetComp) -> Abstract:
+    return set_of(st, known_items(st, comprehensions.comprehension(st, node), "a set"))
+
+
+def set_of(st: Tracer, items: list[Abstract]) -> Abstract:
+    """A set of what is known at compile time."""
+    return Static({known_key(st, item) for item in items})
+
+
+def _set(st: Tracer, node: ast.Set) -> Abstract:
+    return set_of(st, _items(st, node.elts))
 
 
 HANDLERS: dict[type, Handler] = {
@@ -416,5 +473,8 @@ HANDLERS: dict[type, Handler] = {
     ast.Lambda: _lambda,
     ast.NamedExpr: _named_expr,
     ast.ListComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
+    ast.GeneratorExp: _generator,
+    ast.DictComp: _comprehension,
+    ast.SetComp: _set_comp,
+    ast.Set: _set,
 }

@@ -13,14 +13,15 @@ import numpy as np
 
 from ..ir.graph import Value
 from ..ir.types import BOOL
-from . import arrays, containers, promotion
+from . import arrays, containers, instances, promotion
 from .frames import PythonRaises
 from .numbers import NARROW
-from .values import Abstract, ArrayRef, ListRef, Num, Static, TupleVal
+from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Static, TupleVal
 
 if TYPE_CHECKING:
     from .tracer import Tracer
 
+_CONTAINERS = (TupleVal, ListRef, DictRef)
 _ON_BOOLS = ("==", "!=", "&", "|", "^", "<", "<=", ">", ">=", "not")
 
 #: Between a bool and a number that is none, these count the bool as 0 or 1, whoever's it is.
@@ -28,7 +29,11 @@ _WITH_NUMBERS = ("+", "-", "*")
 
 
 def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
-    if isinstance(a, (TupleVal, ListRef)) or isinstance(b, (TupleVal, ListRef)):
+    if instances.may_have_methods(a) or instances.may_have_methods(b):
+        made = instances.binary(st, symbol, a, b)
+        if made is not None:
+            return made
+    if isinstance(a, _CONTAINERS) or isinstance(b, _CONTAINERS):
         made = containers.binary(st, symbol, a, b)
         if made is not None:
             return made
@@ -44,6 +49,9 @@ def binary(st: Tracer, symbol: str, a: Abstract, b: Abstract) -> Abstract:
 
 
 def unary(st: Tracer, symbol: str, a: Abstract) -> Abstract:
+    made = instances.unary(st, symbol, a) if instances.may_have_methods(a) else None
+    if made is not None:
+        return made
     if not is_mixed(a):
         return promotion.unary(st, symbol, a)
     check_mixed(st, [a], symbol)
@@ -51,6 +59,9 @@ def unary(st: Tracer, symbol: str, a: Abstract) -> Abstract:
 
 
 def truth(st: Tracer, x: Abstract) -> Value | bool:
+    for name in ("__bool__", "__len__"):
+        if instances.class_of(x) and instances.has_method(x, name):
+            return truth(st, st.call_function(st.attribute(x, name), []))
     return promotion.truth(st, x)
 
 

@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedError
 from ..ir.graph import Value
+from ..ir.types import I64
 from ..ops.index import load
-from . import arrays, growing, indexing
+from . import arrays, captures, growing, indexing
 from .frames import PythonRaises
 from .numbers import join_kinds, kind_of
-from .values import Abstract, ArrayRef, DictRef, ListRef, Num, Poison, Static, TupleVal
+from .values import (
+    Abstract,
+    ArrayRef,
+    DictRef,
+    InstanceRef,
+    ListRef,
+    Num,
+    Poison,
+    Static,
+    TupleVal,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from .tracer import Tracer
@@ -24,14 +35,34 @@ def needs_known(st: Tracer, message: str, hint: str = "") -> Any:
     raise NeedsKnown(message, st.b.span, hint)
 
 
-def entry_of(st: Tracer, x: ListRef | DictRef) -> Any:
+def entry_of(st: Tracer, x: ListRef | DictRef | InstanceRef) -> Any:
     entry = st.heap[x.object]
     if isinstance(entry, Poison):
         st.refuse(entry.reason, entry.hint)
     return entry
 
 
+def known_constant(st: Tracer, x: Abstract) -> Abstract:
+    """An integer as a number that is known at compile time, if it can be had; all else as it is."""
+    if not isinstance(x, Num) or x.dtype != I64:
+        return x
+    literal = st.b.constants.get(x.value)
+    if literal is not None and x.python:
+        return Static(int(literal))
+    if captures.has_static(st, x):
+        return captures.made_static(st, x)
+    message = "this integer must be known at compile time"
+    path = captures.argument_path(st, x)
+    if path:
+        asked = captures.NeedsValue(message, st.b.span)
+        asked.path = path
+        raise asked
+    return needs_known(st, message, "use an array")
+
+
 def known_key(st: Tracer, key: Abstract) -> Any:
+    if isinstance(key, Num) and key.python:
+        key = known_constant(st, key)
     if isinstance(key, Static):
         try:
             hash(key.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from .values import (
     DictRef,
     EnumerateVal,
     FunctionVal,
+    GeneratorVal,
+    IterRef,
     ListRef,
     Num,
     Poison,
@@ -46,8 +48,23 @@ class Sequence:
     apart: bool = False
 
 
+def taken(st: Tracer, x: Abstract) -> Abstract:
+    """What an iterator walks over, and it is used up; all else as it is."""
+    if isinstance(x, GeneratorVal):
+        return x.items
+    if isinstance(x, IterRef):
+        entry = st.heap[x.object]
+        if isinstance(entry, Poison):
+            st.refuse(entry.reason, entry.hint)
+        assert isinstance(entry, tuple)
+        st.heap[x.object] = ()
+        return entry[0] if entry else TupleVal(())
+    return x
+
+
 def sequence(st: Tracer, x: Abstract) -> Sequence:
-    """What iteration over `x` gives. Refuses what cannot be iterated."""
+    """What iteration over `x` gives, once. Refuses what cannot be iterated."""
+    x = taken(st, x)
     if isinstance(x, TupleVal):
         return _of_items(st, x.items)
     if isinstance(x, ListRef):
@@ -70,7 +87,7 @@ def sequence(st: Tracer, x: Abstract) -> Sequence:
     if isinstance(x, RangeVal):
         return _of_range(st, x)
     if isinstance(x, ZipVal):
-        return _of_zip(st, x)
+        return sequence(st, x.items[0]) if x.single else _of_zip(st, x)
     if isinstance(x, EnumerateVal):
         inner = sequence(st, x.items)
         return Sequence(
@@ -80,11 +97,20 @@ def sequence(st: Tracer, x: Abstract) -> Sequence:
         )
     if isinstance(x, ReversedVal):
         return _reversed(st, sequence(st, x.items))
-    if isinstance(x, Static) and isinstance(x.value, (str, tuple, list)):
+    if isinstance(x, Static) and isinstance(x.value, (str, tuple, list, range)):
         return _of_items(st, tuple(map(Static, x.value)))
+    if isinstance(x, Static) and isinstance(x.value, (set, frozenset)):
+        return _of_items(st, tuple(map(Static, known_set(st, x))))
     if isinstance(x, (Num, FunctionVal)) or isinstance(x, Static) and x.value is None:
         raise PythonRaises("this is not iterable")
     st.refuse("iterating over this is not supported")
+
+
+def known_set(st: Tracer, x: Static) -> Any:
+    """A set, which must still hold the same when the program is called again."""
+    if isinstance(x.value, set):
+        st.captures.guard(x.source, set(x.value), "eq")
+    return x.value
 
 
 def _value(st: Tracer, i: Index) -> Value:

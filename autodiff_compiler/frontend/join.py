@@ -8,17 +8,18 @@ only, and the arrays that they may have been are locked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Value
-from ..ir.types import BOOL, I64, NUMPY_DTYPE, Array, Scalar, Stack, Type
+from ..ir.types import BOOL, I64, Array, Scalar, Stack, Type
 from . import arrays
 from .aliases import Aliases, Pair, Root, alike
 from .frames import RESULT, Snapshot
 from .growing import LOCKED_ELEMENT, element_of, widen_element
-from .numbers import Kind, join_kinds, kind_of, number_value
-from .sides import DEAD, Emits, Side, Yields
+from .numbers import flavour_words, is_weak_start, join_kinds, kind_of, number_value, numpy_name
+from .sides import DEAD, Emits, Side, Yields, fill, inside_maybe, ref_or_none
 from .templates import (
     MAY_BE_ANOTHER,
     Builder,
@@ -41,11 +42,13 @@ from .templates import (
     same,
 )  # fmt: skip
 from .values import (
+    HEAPED,
     MOVED,
     ArrayRef,
     At,
     BoundMethod,
     DictRef,
+    InstanceRef,
     ListRef,
     MaybeUnset,
     Num,
@@ -73,6 +76,8 @@ class Plan:
     arrays: dict[Object, int]
     locks: set[Object]
     moved: set[Object]
+    #: a loop must make a trip, for what it leaves to be what this says
+    needs_trip: bool = False
 
     def same_as(self, other: Plan) -> bool:
         return (
@@ -123,6 +128,9 @@ class Joiner:
         self.slots: list[Slot] = []
         self.groups: list[Group] = []
         self.locks: set[Object] = set()
+        #: is a number that a loop adds to sure to have been added to when the loop has made a trip?
+        self.begins: Callable[[str], bool] = lambda name: False
+        self.needs_trip = False
         self.yields = Yields(st, sides)
         self.aliases = Aliases(st, before, sides, self.yields, self.was_plain, in_loop)
 
@@ -148,6 +156,8 @@ class Joiner:
                 continue
             if not self.is_alive(made):
                 lost |= {made} if isinstance(old, Value) else set()
+            elif isinstance(x, Poison) or isinstance(y, Poison):
+                roots.append((made, x, y))
             elif isinstance(old, Value) and not isinstance(old.type, Stack):
                 changed.append(made)
             else:
@@ -171,7 +181,9 @@ class Joiner:
         if self.previous is not None:
             self.locks |= self.previous.locks
         moved |= lost
-        return Plan(self.slots, self.groups, names_out, entries, heap_slots, self.locks, moved)
+        return Plan(
+            self.slots, self.groups, names_out, entries, heap_slots, self.locks, moved, self.needs_trip
+        )  # fmt: skip
 
     def is_alive(self, made: Object) -> bool:
         """Can anybody still come to this array, list or dict?"""
@@ -206,11 +218,11 @@ class Joiner:
 
     def leaves(self, x: Any, y: Any) -> list[tuple[ArrayRef | None, ArrayRef | None]]:
         """The array leaves, in the order in which `join` will come to them."""
-        x, y = _inside_maybe(x), _inside_maybe(y)
+        x, y = inside_maybe(x), inside_maybe(y)
         if isinstance(x, ArrayRef) or isinstance(y, ArrayRef):
             fits = all(v is DEAD or isinstance(v, ArrayRef) for v in (x, y))
             apart = fits and not self.is_kept(x, y) and not self.is_view(x, y)
-            return [(_ref(x), _ref(y))] if apart else []
+            return [(ref_or_none(x), ref_or_none(y))] if apart else []
         parts = self.parts(x, y)
         if parts is None:
             self.lock_elements(x, y)
@@ -239,7 +251,7 @@ class Joiner:
         p, q = self.contents(0, x, both), self.contents(1, y, both)
         if p is None and q is None:
             return None
-        p, q = _fill(p, q, x), _fill(q, p, y)
+        p, q = fill(p, q, x), fill(q, p, y)
         if p is None or q is None or p[0] != q[0]:
             return None
         return list(zip(p[1], q[1], strict=True))
@@ -251,17 +263,17 @@ class Joiner:
         if isinstance(x, dict):
             return ("entry", tuple(x)), list(x.values())
         if isinstance(x, TupleVal):
-            return ("tuple", len(x.items)), list(x.items)
+            return ("tuple", len(x.items), x.cls), list(x.items)
         if isinstance(x, RangeVal):
             return ("range",), [x.start, x.stop, x.step]
         if isinstance(x, BoundMethod):
             return ("method", x.name), [x.self]
-        if isinstance(x, (ListRef, DictRef)) and self.is_own(side, x.object, both):
+        if isinstance(x, (ListRef, DictRef, InstanceRef)) and self.is_own(side, x.object, both):
             entry = self.sides[side].state.heap[x.object]
             if isinstance(entry, tuple):
                 return ("list", len(entry)), list(entry)
             if isinstance(entry, dict):
-                return ("dict", tuple(entry)), list(entry.values())
+                return ("dict", tuple(entry), _class(x)), list(entry.values())
         return None
 
     def add_group(self, pair: Pair, moved: set[Object]) -> None:
@@ -280,9 +292,7 @@ class Joiner:
             elif not pair.linear and ref is not None:
                 dims[k] = self.yields.at_side(k, lambda r=ref: arrays.dims_of(self.st, r))
                 emits[k] = self.yields.view(k, ref)
-        if not pair.linear:
-            self.locks |= {o for o in present if o in self.before.heap}
-        sample = self.sides[0 if pair.objects[0] else 1].state.heap[present[0]]
+        sample = self.sides[0 if pair.objects[0] else 1].state.heap[present[0].origin]
         for k in (0, 1):
             emits[k] = emits[k] or self.yields.dummy(sample.type.dtype, dims[1 - k])
         known = dims[1] if dims[0] is None else dims[0]
@@ -294,7 +304,10 @@ class Joiner:
         key = ("array", pair.linear, pair.objects[0] if pair.linear else pair.root, type)
         slot = self.slot(key, type, name, (emits[0], emits[1]), known)
         contiguous = pair.linear and all(o.contiguous for o in present)
-        self.groups.append(Group(slot, pair.linear, name, contiguous, present[0].foreign))
+        bases = () if pair.linear else (*present, *(o for o in pair.bases if o is not None))
+        ordered = pair.linear and all(o.c_order for o in present)
+        foreign = present[0].foreign
+        self.groups.append(Group(slot, pair.linear, name, contiguous, foreign, bases, ordered))
 
     def is_own(self, side: int, made: Object, both: bool) -> bool:
         """Is this a list or dict that only one name knows, on this way only?
@@ -441,20 +454,22 @@ class Joiner:
         known = y if x is DEAD else x
         if isinstance(known, BoundMethod):
             return Method(items[0], known.name)
-        if isinstance(known, DictRef):
-            k = 1 if x is DEAD else 0
-            return DictItems(tuple(self.sides[k].state.heap[known.object]), items, _locked(x, y))
+        if isinstance(known, (DictRef, InstanceRef)):
+            keys = tuple(self.sides[1 if x is DEAD else 0].state.heap[known.object])
+            return DictItems(keys, items, _locked(x, y), _class(known))
         kind = {TupleVal: "tuple", RangeVal: "range", ListRef: "list"}[type(known)]
-        return Items(kind, items, _locked(x, y))
+        return Items(kind, items, _locked(x, y), _class(known))
 
     def join_numbers(self, x: Any, y: Any) -> Template:
         a, b = kind_of(x), kind_of(y)
         assert a is not None and b is not None
         kind = join_kinds(a, b)
+        if kind is None and is_weak_start(x, b) and self.begins(self.label):
+            self.needs_trip, kind = True, b
         if kind is None:
             return Lost(
-                f"{self.what} is a number of {_flavour(a)} on one way and of {_flavour(b)} on another",
-                f"begin with a number of that type, for instance `np.{_numpy_name(a, b)}(0)`",
+                f"{self.what} is a number of {flavour_words(a)} on one way and of {flavour_words(b)} on another",
+                f"begin with a number of that type, for instance `np.{numpy_name(a, b)}(0)`",
             )
         return self.number_slot(kind, x, y)
 
@@ -470,7 +485,7 @@ class Joiner:
         if all(isinstance(v, Unset) or v is DEAD for v in (x, y)):
             return Same(Unset())
         flag = self.slot(("flag",), Scalar(BOOL), "", (lambda: self.flag(x), lambda: self.flag(y)))
-        inner = self._join(_inside_maybe(x), _inside_maybe(y))
+        inner = self._join(inside_maybe(x), inside_maybe(y))
         return inner if isinstance(inner, Lost) else Maybe(flag, inner)
 
     def flag(self, x: Any) -> Value:
@@ -570,31 +585,11 @@ def _indices(item: Any) -> tuple[Value, ...]:
     return (item.index,) if isinstance(item, At) else (item.start, item.length, item.step)
 
 
-def _inside_maybe(x: Any) -> Any:
-    if isinstance(x, MaybeUnset):
-        return x.value
-    return DEAD if isinstance(x, Unset) else x
-
-
-def _ref(x: Any) -> ArrayRef | None:
-    return None if x is DEAD else x
-
-
-def _fill(mine: Any, other: Any, x: Any) -> Any:
-    return (other[0], [DEAD] * len(other[1])) if mine is None and x is DEAD else mine
-
-
 def _locked(x: Any, y: Any) -> str:
     """Why a list or dict cannot be changed that is the one or the other."""
-    found = (v.object.locked for v in (x, y) if isinstance(v, (ListRef, DictRef)))
+    found = (v.object.locked for v in (x, y) if isinstance(v, HEAPED))
     return next(filter(None, found), "")
 
 
-def _flavour(kind: Kind) -> str:
-    whose = "either Python's or NumPy's" if kind.mixed else "Python's" if kind.python else "NumPy's"
-    return f"{whose} {kind.dtype}"
-
-
-def _numpy_name(a: Kind, b: Kind) -> str:
-    own = a if not a.python else b
-    return str(NUMPY_DTYPE[own.dtype])
+def _class(x: Any) -> type | None:
+    return x.cls if isinstance(x, (InstanceRef, TupleVal)) else None

@@ -118,6 +118,7 @@ class _Rounds:
         names = sorted(set(self.entry.env) | set(tail.env))
         names = [n for n in names if n != self.loop.frame.skipped]
         joiner = Joiner(st, self.entry, sides, previous, in_loop=True)
+        joiner.begins = lambda name: adds_in_each_trip(self.loop.node, name)
         plan = joiner.plan(names)
         plan.locks |= {
             made
@@ -338,9 +339,36 @@ def counted(st: Tracer, loop: Loop, bounds: tuple[Value, Value, Value]) -> None:
         yields = [stop if isinstance(stop, Value) else st.b.const(True), *yields]
     body = st.b.close([counter, *params], yields)
     init = rounds.initial()
+    if rounds.plan.needs_trip and not loop.at_least_one:
+        # With no trip Python would be left with its own number.
+        st.check(st.has_trips(bounds), "a loop that adds float32 to a Python number makes a trip")
     results = st.b.for_(bounds, init, body, stops)
     rounds.leave(results, tail)
     _else(st, loop)
+
+
+def adds_in_each_trip(loop: ast.For | ast.While, name: str) -> bool:
+    """Is the body sure to add to, or multiply, this number, and to do nothing else with it?"""
+    inside = [n for s in loop.body for n in ast.walk(s)]
+    if isinstance(loop, ast.While) or any(isinstance(n, _LEAVING) for n in inside):
+        return False
+    uses = sum(isinstance(n, ast.Name) and n.id == name for n in inside)
+    return any(uses == _adds_to(s, name) for s in loop.body)
+
+
+def _adds_to(s: ast.stmt, name: str) -> int:
+    """How often the name stands in `name += v` or `name = name + v`; -1 of other statements."""
+    plain = (ast.Add, ast.Sub, ast.Mult)
+    if isinstance(s, ast.AugAssign) and isinstance(s.op, plain):
+        return 1 if isinstance(s.target, ast.Name) and s.target.id == name else -1
+    if not isinstance(s, ast.Assign) or len(s.targets) != 1 or not isinstance(s.value, ast.BinOp):
+        return -1
+    places = (s.targets[0], s.value.left)
+    named = all(isinstance(x, ast.Name) and x.id == name for x in places)
+    return 2 if named and isinstance(s.value.op, plain) else -1
+
+
+_LEAVING = (ast.Break, ast.Continue, ast.Return)
 
 
 def _target_name(node: ast.For | ast.While) -> str:

@@ -111,7 +111,11 @@ def call(
 
 @handles(methods=["copy"])
 def copy_(st: State, x: Abstract, order: Abstract | None = None) -> Abstract:
-    return copied(st, x) if isinstance(x, ArrayRef) else x
+    if not isinstance(x, ArrayRef):
+        return x
+    made = copied(st, x)
+    made.object.c_order = not given(order)
+    return made
 
 
 @handles(methods=["flatten"])

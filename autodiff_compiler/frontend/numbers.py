@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir.graph import Value
-from ..ir.types import BOOL, DTYPE_NAME, F32, F64, I32, I64
+from ..ir.types import BOOL, DTYPE_NAME, F32, F64, I32, I64, NUMPY_DTYPE
 from ..ops.elementwise import cast
 from .state import State
 from .values import Abstract, Num, Static
@@ -62,6 +62,13 @@ def _common_dtype(a: Kind, b: Kind) -> str | None:
     return None
 
 
+def is_weak_start(x: Abstract, kind: Kind) -> bool:
+    """Is `x` a literal that single precision holds exactly, where a loop goes on with NumPy's float32?"""
+    if not isinstance(x, Static) or type(x.value) not in (int, float):
+        return False
+    return kind == Kind(F32, False) and float(np.float32(x.value)) == x.value
+
+
 def number_value(st: State, x: Abstract, dtype: str) -> Value:
     """A number as a graph value of a dtype that it was joined to."""
     if isinstance(x, Static):
@@ -82,3 +89,15 @@ def as_num(st: State, x: Abstract) -> Num | None:
 
 #: dtypes in which Python's and NumPy's numbers are promoted differently
 NARROW = (F32, I32)
+
+
+def flavour_words(kind: Kind) -> str:
+    """A kind in the words of a message."""
+    whose = "either Python's or NumPy's" if kind.mixed else "Python's" if kind.python else "NumPy's"
+    return f"{whose} {kind.dtype}"
+
+
+def numpy_name(a: Kind, b: Kind) -> str:
+    """The dtype of whichever is NumPy's."""
+    own = a if not a.python else b
+    return str(NUMPY_DTYPE[own.dtype])

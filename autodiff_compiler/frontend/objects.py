@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import captures, methods
+from ..records import owner_of
+from . import captures, instances, methods
 from .frames import PythonRaises
 from .values import (
     Abstract,
     ArrayRef,
     BoundMethod,
     DictRef,
+    InstanceRef,
     ListRef,
     Num,
     RangeVal,
     Static,
+    SuperVal,
     TupleVal,
 )  # fmt: skip
 
@@ -25,16 +28,22 @@ if TYPE_CHECKING:
     from .tracer import Tracer
 
 _METHODS = {
-    ListRef: {"append", "extend", "pop", "copy", "index", "count", "insert", "clear", "reverse"},
-    DictRef: {"items", "keys", "values", "get", "copy", "update", "pop", "setdefault"},
+    ListRef: {"append", "extend", "pop", "copy", "index", "count", "insert", "clear", "reverse", "sort", "remove"},
+    DictRef: {
+        "items", "keys", "values", "get", "copy", "update", "pop", "popitem", "setdefault", "clear",
+    },
     TupleVal: {"index", "count"},
-}
+}  # fmt: skip
 
 
 def attribute(st: Tracer, x: Abstract, name: str) -> Abstract:
     """`x.name`."""
     if isinstance(x, (ArrayRef, Num)):
         return methods.attribute(st, x, name)
+    if isinstance(x, InstanceRef) or isinstance(x, TupleVal) and x.cls:
+        return instances.attribute(st, x, name)
+    if isinstance(x, SuperVal):
+        return instances.super_attribute(st, x, name)
     if isinstance(x, (ListRef, DictRef, TupleVal)):
         if name in _METHODS[type(x)]:
             return BoundMethod(x, name)
@@ -81,6 +90,9 @@ def _of_constant(st: Tracer, x: Static, name: str) -> Abstract:
 
 
 def _of_class(st: Tracer, x: Static, name: str) -> Abstract:
+    owner, raw = owner_of(x.value, name)
+    if isinstance(raw, classmethod) and not hasattr(type(x.value), name):
+        return instances.class_method(st, x.value, owner, name, raw)
     value = _found(st, x, name)
     if isinstance(value, (np.dtype, type)):
         return Static(value)
@@ -90,7 +102,9 @@ def _of_class(st: Tracer, x: Static, name: str) -> Abstract:
 def _of_instance(st: Tracer, x: Static, name: str) -> Abstract:
     """An attribute of the user's object: its own, or one of its class."""
     source = x.source or ("const", x.value)
-    owner, raw = class_attribute(type(x.value), name)
+    owner, raw = owner_of(type(x.value), name)
+    if isinstance(raw, classmethod):
+        return instances.class_method(st, type(x.value), owner, name, raw)
     if isinstance(raw, property):
         getter = Static(raw.fget, ("attr", ("attr", ("const", owner), name), "fget"))
         return st.call_function(getter, [x])
@@ -102,18 +116,10 @@ def _of_instance(st: Tracer, x: Static, name: str) -> Abstract:
     return captures.known(st, _found(st, x, name), ("attr", source, name), name)
 
 
-def class_attribute(cls: type, name: str) -> tuple[type, Any]:
-    """The class of the family that defines a name, and what it defines (None if nobody does)."""
-    for owner in cls.__mro__:
-        if name in owner.__dict__:
-            return owner, owner.__dict__[name]
-    return cls, None
-
-
 def method(st: Tracer, bound: BoundMethod) -> Static:
     """The function behind a method of the user's object, guarded."""
     assert isinstance(bound.self, Static)
-    owner, raw = class_attribute(type(bound.self.value), bound.name)
+    owner, raw = owner_of(type(bound.self.value), bound.name)
     source = ("attr", ("const", owner), bound.name)
     st.captures.guard(source, raw, "is")
     return Static(raw, source)

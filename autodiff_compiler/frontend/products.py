@@ -78,7 +78,9 @@ def outer(st: State, a: Abstract, b: Abstract, out: Abstract | None = None) -> A
     column = st.b.emit(expand_dims, flat_value(st, x), axes=(1,))
     row = st.b.emit(expand_dims, flat_value(st, y), axes=(0,))
     op: Any = ew.and_ if x.type.dtype == "bool" else ew.mul
-    return wrap(st, st.b.emit(op, column, row))
+    made = fresh_array(st, st.b.emit(op, column, row))
+    made.object.c_order = True
+    return made
 
 
 @handles(np.tensordot)

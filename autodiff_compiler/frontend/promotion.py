@@ -10,6 +10,7 @@ from ..ir.graph import Value
 from ..ir.types import DTYPE_NAME, Array
 from ..ops import elementwise as ew
 from ..ops.index import load
+from ..ops.stack import length
 from . import contract, known, scalars, ufuncs
 from .arrays import (
     Operand,
@@ -80,6 +81,10 @@ def _on_sequences(st: State, symbol: str, a: Abstract, b: Abstract) -> Abstract:
         return _same_sequence(st, symbol, a, b)
     if isinstance(a, TupleVal) and isinstance(b, TupleVal) and symbol == "+":
         return TupleVal(a.items + b.items)
+    if isinstance(a, ListRef) and isinstance(b, ListRef) and symbol == "+":
+        left, right = items_of(st, a), items_of(st, b)
+        if left is not None and right is not None:
+            return st.new_list(left + right)
     if symbol == "*":
         times, items = (b, a) if isinstance(a, TupleVal) else (a, b)
         if isinstance(items, TupleVal) and isinstance(times, Static) and type(times.value) is int:
@@ -164,7 +169,7 @@ def truth(st: State, x: Abstract) -> Value | bool:
         items = items_of(st, x)
         if items is not None:
             return bool(items)
-        st.refuse("the truth of a list that grows is not supported", "write `len(x) > 0`")
+        return st.b.emit(ew.ne, st.b.emit(length, st.version(x.object)), known.const(st, 0))
     if isinstance(x, DictRef):
         return bool(st.heap[x.object])
     return True

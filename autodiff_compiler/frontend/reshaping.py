@@ -1,7 +1,8 @@
-"""Reshape and its kin. NumPy gives a view where it can; here the result is an array of its own.
+"""Reshape and its kin. NumPy gives a view where it can.
 
-So that nobody can tell, both are locked against writes from then on, unless the base was made in the
-same expression and cannot be seen otherwise.
+Of what is known to be C-contiguous, here it is one too: an object that has its contents from its root.
+Else the result is an array of its own. So that nobody can tell, both are locked against writes from
+then on, unless the base was made in the same expression and cannot be seen otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from . import known
 from .arrays import fresh_array
 from .frames import PythonRaises
 from .state import State
-from .values import Abstract, ArrayRef
+from .values import Abstract, ArrayRef, Object, Reshaped
 
 ALSO_SEEN = "is also seen through a reshape"
 
@@ -26,12 +27,32 @@ ALSO_SEEN = "is also seen through a reshape"
 def shares(st: State, base: Abstract, value: Value, why: str = ALSO_SEEN) -> ArrayRef:
     """An array that NumPy makes a view of `base`; `value` holds the same numbers."""
     foreign = base.object.foreign if isinstance(base, ArrayRef) else ""
+    if why == ALSO_SEEN and isinstance(base, ArrayRef) and _is_in_order(st, base):
+        return _other_shape(st, base.object, value)
     if isinstance(base, ArrayRef) and value is st.version(base.object):
         value = st.b.emit(copy, value)
     made = fresh_array(st, value, foreign)
     if isinstance(base, ArrayRef) and not base.object.fresh:
         made.object.locked = base.object.locked = why
     return made
+
+
+def _is_in_order(st: State, base: ArrayRef) -> bool:
+    """Is a whole array known to be C-contiguous, so that its reshape is a view of it in NumPy?"""
+    made = base.object
+    if base.path is not None or made.foreign or made.fresh or made.locked:
+        return False
+    if made.leaf is not None or st.version(made).type.rank == 1:
+        return made.contiguous
+    return made.c_order
+
+
+def _other_shape(st: State, base: Object, value: Value) -> ArrayRef:
+    made = Object()
+    made.root = base.origin
+    made.c_order = True
+    st.heap[made] = Reshaped(base.origin, st.b.dims[value])
+    return ArrayRef(made)
 
 
 def reshaped(st: State, value: Value, dims: Sequence[KnownDim]) -> Value:

@@ -29,6 +29,8 @@ class Scope:
 
     locals: Names
     captured: Names
+    #: names of this scope that inner functions assign (`nonlocal`, or `:=` in a comprehension)
+    boxed: Names = NONE
     after: dict[ast.stmt, Names] = field(default_factory=dict)
     head: dict[ast.stmt, Names] = field(default_factory=dict)
     needed: dict[ast.stmt, Names] = field(default_factory=dict)
@@ -58,10 +60,16 @@ def scope_of(node: FunctionNode) -> Scope:
 def scope_of_statements(body: Sequence[ast.stmt], params: Iterable[str]) -> Scope:
     bound = set(params)
     captured: set[str] = set()
+    boxed: set[str] = set()
+    declared: set[str] = set()
     for statement in body:
         bound |= _bound(statement)
         captured |= _captured(statement)
-    scope = Scope(frozenset(bound), frozenset(captured))
+        boxed |= _assigned_inside(statement)
+        for node in _own_nodes(statement):
+            declared |= set(node.names) if isinstance(node, ast.Nonlocal) else set()
+    bound -= declared
+    scope = Scope(frozenset(bound), frozenset(captured | boxed & bound), frozenset(boxed & bound))
     _Liveness(scope).block(body, NONE, NONE, NONE)
     return scope
 
@@ -103,18 +111,28 @@ def _bound(statement: ast.stmt) -> set[str]:
     return found
 
 
+def _assigned_inside(statement: ast.stmt) -> set[str]:
+    """Names that scopes inside this one bind here."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Nonlocal) and node is not statement:
+            found |= set(node.names)
+        if isinstance(node, _COMPREHENSIONS):
+            found |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+    return found
+
+
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def _captured(statement: ast.stmt) -> set[str]:
     """Names that inner functions may read at any later time."""
-    return {
-        n.id
-        for inner in ast.walk(statement)
-        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        for n in ast.walk(inner)
-        if isinstance(n, ast.Name)
-    }
+    found: set[str] = set()
+    for inner in ast.walk(statement):
+        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            names = {n.id for n in ast.walk(inner) if isinstance(n, ast.Name)}
+            found |= names - set(parameters(inner.args))
+    return found
 
 
 def reads(node: ast.AST | None) -> Names:
@@ -173,6 +191,9 @@ class _Liveness:
             return out | reads(s.value) | reads(s.target) | targets(s.target)
         if isinstance(s, ast.FunctionDef):
             return (out - {s.name}) | reads(s)
+        if isinstance(s, ast.With):
+            inside = self.block(s.body, out, brk, cont)
+            return inside.union(*(reads(item.context_expr) for item in s.items))
         # Whatever else there is either binds nothing or is refused.
         return out | reads(s)
 

@@ -16,7 +16,7 @@ from . import arrays
 from .frames import Snapshot
 from .growing import element_value
 from .templates import Element
-from .values import ArrayRef, Object
+from .values import ArrayRef, MaybeUnset, Object, Unset
 
 if TYPE_CHECKING:
     from .tracer import Tracer
@@ -30,6 +30,21 @@ class Dead:
 
 
 DEAD = Dead()
+
+
+def inside_maybe(x: Any) -> Any:
+    """What a name stands for where it is bound."""
+    return x.value if isinstance(x, MaybeUnset) else DEAD if isinstance(x, Unset) else x
+
+
+def ref_or_none(x: Any) -> ArrayRef | None:
+    return None if x is DEAD else x
+
+
+def fill(mine: Any, other: Any, x: Any) -> Any:
+    return (other[0], [DEAD] * len(other[1])) if mine is None and x is DEAD else mine
+
+
 Emit = Callable[[], Value]
 Emits = tuple[Emit, Emit]
 

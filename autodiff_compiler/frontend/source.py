@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 
 from ..errors import NO_SPAN, Span, UnsupportedError
+from .desugar import desugared
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 
@@ -102,7 +103,7 @@ def _parse(code: CodeType, text: str) -> _Module | None:
             compiled = compile(text, code.co_filename, "exec", flags=flags, dont_inherit=True)
         except (SyntaxError, ValueError):
             return None
-        module = _Module(tuple(_functions(tree, "")), tuple(_codes(compiled)))
+        module = _Module(tuple(_functions(desugared(tree), "")), tuple(_codes(compiled)))
         _modules[key] = module
     return module
 

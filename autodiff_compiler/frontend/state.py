@@ -8,8 +8,13 @@ from ..errors import NO_SPAN, Span, UnsupportedError
 from ..ir.build import Builder
 from ..ir.graph import CHECK, Value
 from ..ir.types import BOOL, I64, Array, Stack
-from ..ops.elementwise import eq
-from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Static
+from ..ops.elementwise import eq, ge
+from .values import ArrayRef, HeapEntry, ListRef, Num, Object, Poison, Reshaped, Static
+
+OVERTAKEN = Poison(
+    "this array may be the same as one that has been written since, depending on the way taken",
+    "read it before that, or take a copy: `x.copy()`",
+)
 
 
 class State:
@@ -26,6 +31,7 @@ class State:
         #: integer nodes that may be used again, and index arrays of which no entry comes twice
         self.memo: dict[Any, Any] = {}
         self.distinct: set[Value] = set()
+        self.reshapes: dict[Object, tuple[Value, Value]] = {}
 
     # -- places -------------------------------------------------------------------------------
 
@@ -58,6 +64,11 @@ class State:
         if known_x is not None and known_x == known_y:
             return
         self.check(self.b.emit(eq, x, y), reason)
+
+    def check_at_least(self, dim: Value | int, low: int, reason: str) -> None:
+        """A dim must be no less than a number."""
+        x = self.b.const(dim) if isinstance(dim, int) else dim
+        self.check(self.b.emit(ge, x, self.b.const(low)), reason)
 
     # -- numbers ------------------------------------------------------------------------------
 
@@ -92,6 +103,10 @@ class State:
     def version(self, made: Object) -> Value:
         """The current contents of an array (or growing list)."""
         value = self.heap[made]
+        if isinstance(value, Poison):
+            self.refuse(value.reason, value.hint)
+        if isinstance(value, Reshaped):
+            return self._reshaped(made, value)
         assert isinstance(value, Value) and isinstance(value.type, (Array, Stack))
         return value
 
@@ -106,9 +121,37 @@ class State:
                 f"writing into an array of dtype {made.foreign} is not supported",
                 "convert it to int64 first",
             )
+        entry = self.heap[made]
+        if isinstance(entry, Reshaped):
+            from .reshaping import reshaped
+
+            dims = self.b.dims[self.version(entry.base)]
+            self.write(entry.base, reshaped(self, value, dims))
+            return
         if made.leaf is not None:
             self.mutated.add(made.leaf)
+        self._end(made.shadows, set())
         self.heap[made] = value
+
+    def _reshaped(self, made: Object, entry: Reshaped) -> Value:
+        """The contents in another shape; one node for each version of them."""
+        from .reshaping import reshaped
+
+        base = self.version(entry.base)
+        known = self.reshapes.get(made)
+        scoped: Any = self.b  # the tracer's
+        if known is None or known[0] is not base or not scoped.visible(known[1]):
+            known = self.reshapes[made] = (base, reshaped(self, base, entry.dims))
+        return known[1]
+
+    def _end(self, shadows: list[Object], seen: set[Object]) -> None:
+        """What may have been the array that is written now stands for nothing any more."""
+        for made in shadows:
+            if made not in seen:
+                seen.add(made)
+                if made in self.heap:
+                    self.heap[made] = OVERTAKEN
+                self._end(made.shadows, seen)
 
 
 def is_bool(x: Any) -> bool:

@@ -7,29 +7,38 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..ops.elementwise import not_
 from . import (
     arrays,
     containers,
     expressions,
     flavours,
+    growing,
     indexing,
+    instances,
     iteration,
+    iterator_calls,
     loops,
     names,
+    objects,
     promotion,
 )  # fmt: skip
 from .branches import Rest, branch, continue_unless, gone
-from .frames import RESULT, RETURNED
-from .items import NeedsKnown
-from .scopes import NONE
+from .frames import HIDDEN, RESULT, RETURNED
+from .items import NeedsKnown, entry_of
+from .scopes import NONE, reads
 from .values import (
     Abstract,
     ArrayRef,
     DictRef,
     EnumerateVal,
+    IterRef,
     ListRef,
     Num,
+    Object,
+    Poison,
     RangeVal,
     ReversedVal,
     Static,
@@ -78,7 +87,7 @@ def _execute(st: Tracer, node: ast.stmt, rest: Rest) -> bool:
 
 
 _WORDS: dict[type, str] = {
-    ast.Try: "`try`", ast.With: "`with`", ast.AsyncFunctionDef: "`async def`",
+    ast.Try: "`try`", ast.AsyncFunctionDef: "`async def`",
     ast.AsyncFor: "`async for`", ast.AsyncWith: "`async with`", ast.ClassDef: "a class in a function",
     ast.Match: "`match`", ast.ImportFrom: "this import in a function",
 }  # fmt: skip
@@ -86,7 +95,6 @@ if hasattr(ast, "TryStar"):
     _WORDS[ast.TryStar] = "`try`"
 _HINTS: dict[type, str] = {
     ast.Try: "test the condition with `if` instead of catching the exception",
-    ast.With: "do this outside the function",
     ast.ClassDef: "define the class outside the function",
     ast.Match: "use `if` and `elif`",
     ast.ImportFrom: "import at the top of the file",
@@ -196,13 +204,16 @@ def assign(st: Tracer, target: ast.expr, value: Abstract) -> None:
         base = st.eval(target.value)
         _store(st, base, expressions.key_of(st, target.slice), value)
     elif isinstance(target, ast.Attribute):
-        st.refuse(
-            "assigning to an attribute is not supported",
-            "keep the value in a name, and return it",
-        )
+        _set_attribute(st, st.eval(target.value), st.mangled(target.attr), value)
     else:
         st.refuse("assigning to this is not supported", "name each item")
     st.b.span = old
+
+
+def _set_attribute(st: Tracer, base: Abstract, name: str, value: Abstract) -> None:
+    if isinstance(base, ArrayRef):
+        st.refuse("attributes of an array cannot be set here", "make a new array")
+    instances.set_attribute(st, base, name, value)
 
 
 def _store(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
@@ -214,10 +225,10 @@ def _store(st: Tracer, base: Abstract, key: Any, value: Abstract) -> None:
 
 def _unpack(st: Tracer, target: ast.Tuple | ast.List, value: Abstract) -> None:
     count = len(target.elts)
-    for part in target.elts:
-        if isinstance(part, ast.Starred):
-            st.at(part)
-            st.refuse("`*` in an assignment is not supported", "name each item, or take a slice")
+    starred = [k for k, part in enumerate(target.elts) if isinstance(part, ast.Starred)]
+    if starred:
+        _unpack_starred(st, target, value, starred[0])
+        return
     source = iteration.sequence(st, value)
     st.check_same(source.length, count, "the number of values to unpack")
     if isinstance(source.length, int) and source.length != count:
@@ -226,6 +237,27 @@ def _unpack(st: Tracer, target: ast.Tuple | ast.List, value: Abstract) -> None:
     items = [source.item(k) for k in range(count)]
     for part, item in zip(target.elts, items):
         assign(st, part, names.checked(st, item, "this item"))
+
+
+def _unpack_starred(st: Tracer, target: ast.Tuple | ast.List, value: Abstract, at: int) -> None:
+    """`a, *b, c = value`: what is left over is a new list."""
+    after = len(target.elts) - at - 1
+    st.at(target.elts[at])
+    value = iteration.taken(st, value)
+    if isinstance(iteration.sequence(st, value).length, int):
+        items = [names.checked(st, x, "this item") for x in iteration.known_items(st, value, "`*`")]
+        if len(items) < at + after:
+            st.raise_here("not enough values to unpack")
+            return
+        middle: Abstract = st.new_list(tuple(items[at : len(items) - after]))
+        ends = [*items[:at], *items[len(items) - after :]]
+    else:
+        middle, ends = iterator_calls.split_array(st, value, at, after)
+    rest = target.elts[at]
+    assert isinstance(rest, ast.Starred)
+    for part, item in zip([*target.elts[:at], *target.elts[at + 1 :]], ends):
+        assign(st, part, item)
+    assign(st, rest.value, middle)
 
 
 def _aug_assign(st: Tracer, node: ast.AugAssign) -> None:
@@ -243,8 +275,11 @@ def _aug_assign(st: Tracer, node: ast.AugAssign) -> None:
         current = containers.get_item(st, base, key)
         containers.set_item(st, base, key, _augmented(st, symbol, current, st.eval(node.value)))
     else:
+        base, name = st.eval(target.value), st.mangled(target.attr)
+        current = objects.attribute(st, base, name)
+        value = _augmented(st, symbol, current, st.eval(node.value))
         st.at(target)
-        st.refuse("assigning to an attribute is not supported", "keep the value in a name")
+        _set_attribute(st, base, name, value)
 
 
 def _augment_array(st: Tracer, symbol: str, base: ArrayRef, key: Any, node: ast.AugAssign) -> None:
@@ -268,11 +303,19 @@ def _augmented(st: Tracer, symbol: str, current: Abstract, value: Abstract) -> A
         flavours.check_mixed(st, [current, value], symbol)
         promotion.inplace(st, symbol, current, value)
         return current
+    if isinstance(current, DictRef) and symbol == "|":
+        containers.replace(
+            st, current, {**entry_of(st, current), **containers.known_dict(st, value)}
+        )
+        return current
     if isinstance(current, ListRef) and symbol == "+":
         containers.extend(st, current, value)
         return current
     if isinstance(current, (ListRef, DictRef)):
         st.refuse(f"`{symbol}=` on this is not supported")
+    own = f"__i{instances.method_name(symbol)}__"
+    if instances.has_method(current, own):
+        return st.call_function(st.attribute(current, own), [value])
     return flavours.binary(st, symbol, current, value)
 
 
@@ -286,21 +329,25 @@ def _delete(st: Tracer, node: ast.Delete) -> None:
         st.at(target)
         if isinstance(target, ast.Name):
             names.read(st, target.id)
-            st.frame.env[target.id] = st.unset
+            names.unbind(st, target.id)
         elif isinstance(target, ast.Subscript):
             base = st.eval(target.value)
             if isinstance(base, ArrayRef):
                 st.refuse("elements of an array cannot be deleted", "take a slice")
             containers.delete_item(st, base, expressions.key_of(st, target.slice))
+        elif isinstance(target, ast.Attribute):
+            instances.delete_attribute(st, st.eval(target.value), st.mangled(target.attr))
         else:
             st.refuse("`del` of this is not supported")
 
 
 def _function_def(st: Tracer, node: ast.FunctionDef) -> None:
-    if node.decorator_list:
-        st.at(node.decorator_list[0])
-        st.refuse("a decorated function within a function is not supported", "decorate it outside")
-    names.bind(st, node.name, names.function_value(st, node))
+    decorators = [st.eval(decorator) for decorator in node.decorator_list]
+    value: Abstract = names.function_value(st, node)
+    for decorator, place in zip(reversed(decorators), reversed(node.decorator_list)):
+        st.at(place)
+        value = st.call_function(decorator, [value])
+    names.bind(st, node.name, value)
 
 
 def _import(st: Tracer, node: ast.Import) -> None:
@@ -312,12 +359,50 @@ def _import(st: Tracer, node: ast.Import) -> None:
 
 
 def _scope_statement(st: Tracer, node: ast.Global | ast.Nonlocal) -> None:
+    if isinstance(node, ast.Nonlocal):
+        _check_nonlocal(st, node)
+        return
     written = [n for n in node.names if n in st.frame.scope.locals]
     if written:
-        word = "global" if isinstance(node, ast.Global) else "nonlocal"
         st.refuse(
-            f"`{word} {written[0]}` is assigned to, which is not supported", "return the value"
+            f"`global {written[0]}` is assigned to, which is not supported", "return the value"
         )
+
+
+def _check_nonlocal(st: Tracer, node: ast.Nonlocal) -> None:
+    """The functions around must be traced here as well: a closure's cell is not written."""
+    for name in node.names:
+        frame = st.frame.outer
+        while frame is not None and name not in frame.scope.locals:
+            frame = frame.outer
+        if frame is None:
+            st.refuse(
+                f"`nonlocal {name}` is of a function outside, which is not supported",
+                "return the value",
+            )
+
+
+def _with(st: Tracer, node: ast.With) -> None:
+    """`with np.errstate(...)` that only tells which warnings are shown."""
+    for item in node.items:
+        st.at(item.context_expr)
+        call = item.context_expr
+        silent = (
+            item.optional_vars is None
+            and isinstance(call, ast.Call)
+            and getattr(st.eval(call.func), "value", None) is np.errstate
+            and not call.args
+            and all(
+                isinstance(k.value, ast.Constant) and k.value.value in ("ignore", "warn")
+                for k in call.keywords
+            )
+        )
+        if not silent:
+            st.refuse(
+                "`with` is supported only for `np.errstate` that ignores or warns",
+                "do this outside the function",
+            )
+    run(st, node.body)
 
 
 # --- loops -------------------------------------------------------------------------------------------
@@ -327,10 +412,29 @@ def _while(st: Tracer, node: ast.While) -> None:
     loops.while_loop(st, loops.describe_loop(st, node))
 
 
+def _hidden_lists(st: Tracer) -> set[Object]:
+    """The lists that comprehensions make, which the program cannot come to yet."""
+    return {
+        x.object for name, x in st.frame.env.items()
+        if isinstance(x, (ListRef, DictRef)) and name[0] == HIDDEN and not name.startswith("<box ")
+    }  # fmt: skip
+
+
+_LAZY = (
+    "this loop walks over a generator or `map`, which is worked out item by item, and may change"
+    " what that depends on"
+)
+
+
 def _for(st: Tracer, node: ast.For) -> None:
-    iterable = st.eval(node.iter)
+    named = st.eval(node.iter)
     st.at(node)
+    iterable = iteration.taken(st, named)
     pinned = st.unique("iterable")
+    eager = names.is_eager(iterable) or names.is_eager(named)
+    if eager and st.frame.scope.assigned(node) & (st.frame.scope.captured | reads(node.iter)):
+        st.refuse(_LAZY, "make it a list: `list(...)`")
+    before = dict(st.heap)
     # What is walked over stays alive, whatever the body does to the names that led to it.
     st.frame.env[pinned] = iterable
     loop = loops.describe_loop(st, node)
@@ -339,6 +443,21 @@ def _for(st: Tracer, node: ast.For) -> None:
     else:
         _over_sequence(st, loop, iterable)
     st.frame.env.pop(pinned, None)
+    own = _hidden_lists(st)
+    if eager and any(
+        st.heap.get(made) is not entry for made, entry in before.items() if made not in own
+    ):
+        st.at(node)
+        st.refuse(_LAZY, "make it a list: `list(...)`")
+    if isinstance(named, IterRef) and _may_leave(node):
+        st.heap[named.object] = Poison(
+            "this iterator was used by a loop that may have left it early",
+            "walk over the list itself, with an index",
+        )
+
+
+def _may_leave(node: ast.For) -> bool:
+    return any(isinstance(n, (ast.Break, ast.Return)) for s in node.body for n in ast.walk(s))
 
 
 def _over_range(st: Tracer, loop: loops.Loop, iterable: RangeVal) -> None:
@@ -372,7 +491,8 @@ def _counted_or_unrolled(
     _, error = st.attempt(lambda: loops.counted(st, loop, bounds))
     if error is None:
         return
-    if not (isinstance(error, NeedsKnown) or "known at compile time" in error.message):
+    told = ("known at compile time", growing.LOCKED_ELEMENT)
+    if not (isinstance(error, NeedsKnown) or any(text in error.message for text in told)):
         raise error
     _, second = st.attempt(lambda: _unroll(st, loop, items))
     if second is not None:
@@ -453,5 +573,5 @@ HANDLERS: dict[type, Callable[[Any, Any], None]] = {
     ast.Return: _return, ast.Break: _break, ast.Continue: _continue, ast.Pass: _pass,
     ast.Raise: _raise, ast.Assert: _assert, ast.For: _for, ast.While: _while,
     ast.Delete: _delete, ast.FunctionDef: _function_def, ast.Import: _import,
-    ast.Global: _scope_statement, ast.Nonlocal: _scope_statement,
+    ast.Global: _scope_statement, ast.Nonlocal: _scope_statement, ast.With: _with,
 }  # fmt: skip

@@ -8,7 +8,7 @@ unset, the index of a view.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..ir.build import KnownDim
@@ -16,6 +16,7 @@ from ..ir.graph import Value
 from ..ir.types import Array, Stack, Type
 from .state import State
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     At,
@@ -23,7 +24,7 @@ from .values import (
     DerivativeVal,
     DictRef,
     FunctionVal,
-    ListRef,
+    InstanceRef,
     MaybeUnset,
     Num,
     Object,
@@ -110,13 +111,17 @@ class Items:
     kind: str
     items: tuple[Template, ...]
     locked: str = ""
+    cls: type | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DictItems:
+    """A dict, or (`cls`) an object of a class by its attributes."""
+
     keys: tuple[Hashable, ...]
     items: tuple[Template, ...]
     locked: str = ""
+    cls: type | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,9 @@ class Group:
     name: str
     contiguous: bool
     foreign: str = ""
+    #: what the array may be, if it is not linear
+    bases: tuple[Object, ...] = field(default=(), compare=False)
+    c_order: bool = False
 
 
 # --- equality ------------------------------------------------------------------------------------
@@ -179,12 +187,12 @@ def same(a: Abstract, b: Abstract) -> bool:
             a.function, b.function
         )
     if isinstance(a, TupleVal):
-        return _all_same(a.items, b.items)
+        return a.cls is b.cls and _all_same(a.items, b.items)
     if isinstance(a, MaybeUnset):
         return a.flag is b.flag and same(a.value, b.value)
     if isinstance(a, RangeVal):
         return _all_same((a.start, a.stop, a.step), (b.start, b.stop, b.step))
-    if isinstance(a, (Num, ArrayRef, ListRef, DictRef, Poison)):
+    if isinstance(a, (Num, ArrayRef, *HEAPED, Poison)):
         return a == b
     return isinstance(a, Unset)
 
@@ -210,9 +218,11 @@ def equal(a: Template, b: Template) -> bool:
     if isinstance(a, View):
         return a.object is b.object and a.path == b.path
     if isinstance(a, Items):
-        return a.kind == b.kind and a.locked == b.locked and _all_equal(a.items, b.items)
+        told = (a.kind, a.locked, a.cls) == (b.kind, b.locked, b.cls)
+        return told and _all_equal(a.items, b.items)
     if isinstance(a, DictItems):
-        return a.keys == b.keys and a.locked == b.locked and _all_equal(a.items, b.items)
+        told = (a.keys, a.locked, a.cls) == (b.keys, b.locked, b.cls)
+        return told and _all_equal(a.items, b.items)
     if isinstance(a, Maybe):
         return a.flag == b.flag and equal(a.value, b.value)
     if isinstance(a, Method):
@@ -251,7 +261,7 @@ class Builder:
             entry = {k: self.build(v) for k, v in zip(t.keys, t.items)}
             made = self.st.new_list(entry)
             made.object.locked = t.locked
-            return DictRef(made.object)
+            return InstanceRef(made.object, t.cls) if t.cls else DictRef(made.object)
         if isinstance(t, Growing):
             made = self.st.new_list(self.values[t.slot])
             self.st.elements[made.object] = t.element
@@ -268,7 +278,7 @@ class Builder:
             made = self.st.new_list(items)
             made.object.locked = t.locked
             return made
-        return TupleVal(items) if t.kind == "tuple" else RangeVal(*items)
+        return TupleVal(items, t.cls) if t.kind == "tuple" else RangeVal(*items)
 
     def entry(self, t: Template, made: Object) -> Any:
         """The contents of a list or dict whose identity both ways share."""
@@ -290,9 +300,12 @@ class Builder:
             assert isinstance(value.type, (Array, Stack))
             made = Object(g.name)
             made.contiguous = g.contiguous
+            made.c_order = g.c_order
             made.foreign = g.foreign
             if not g.linear:
                 made.locked = MAY_BE_ANOTHER
+                for base in g.bases:
+                    base.origin.shadows.append(made)
             self.st.heap[made] = value
             self._objects[group] = made
         return made

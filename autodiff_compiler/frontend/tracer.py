@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ..errors import Span, UnsupportedError
 from ..ir.graph import CHECK, Value
 from ..ops.elementwise import and_, gt, lt, or_
-from . import calls, captures, expressions, statements
+from . import calls, captures, expressions, objects, statements
 from .building import ScopedBuilder
 from .captures import CALLERS
 from .frames import Frame, PythonRaises, Snapshot
@@ -46,6 +46,7 @@ class Tracer(State):
         self.captures: captures.Captures = captures.Captures()
         #: comprehensions as loops, and lists of numbers as arrays, each made once
         self.comprehensions: dict[int, tuple[ast.AST, ast.stmt]] = {}
+        self.rows: dict[int, tuple[ast.AST, ast.stmt, str, str]] = {}
         self.packed: dict[int, tuple[tuple[Abstract, ...], Value]] = {}
         self._steps: list[Any] = []
         self._unique = 0
@@ -197,6 +198,14 @@ class Tracer(State):
         kwargs: Mapping[str, Abstract] | None = None,
     ) -> Abstract:
         return calls.call(self, callee, list(args), dict(kwargs or {}))
+
+    def choose(self, pred: Value, then: Abstract, otherwise: Abstract) -> Abstract:
+        """`then if pred else otherwise`, of values that are at hand."""
+        return expressions.chosen(self, pred, then, otherwise)
+
+    def attribute(self, x: Abstract, name: str) -> Abstract:
+        """`x.name`."""
+        return objects.attribute(self, x, name)
 
     def inline_source(self, function: Any, args: Sequence[Abstract]) -> Abstract:
         """Traces a function of the package itself, written in plain NumPy Python."""

@@ -49,20 +49,42 @@ class Object:
     `locked`: why writing to it is refused (it may be seen under a name that may or may not be it).
     `foreign`: the NumPy dtype name of a passive argument that the kernel receives as i64.
     `leaf`: the number of the argument (or capture) that it is.
+    `shadows`: what may or may not be this array, depending on the way taken: who writes this one ends
+    those, which cannot be read any more.
+    `contiguous`, `c_order`: of an argument, and of what is made within: is it known to lie in memory row
+    after row, so that NumPy's reshape is a view? `root`: the array that this one is another shape of.
     `fresh`: made within the expression that is being traced, and under no name yet; so a reshape of
     it needs no lock. Whoever binds it to a name (a parameter too) or puts it into a container or a
     closure clears this.
     """
 
-    __slots__ = ("name", "locked", "foreign", "leaf", "contiguous", "fresh")
+    __slots__ = (
+        "name", "_locked", "foreign", "leaf", "contiguous", "c_order", "fresh", "shadows", "root",
+    )  # fmt: skip
 
     def __init__(self, name: str = ""):
         self.name = name
-        self.locked: str = ""
+        self._locked: str = ""
         self.foreign: str = ""
         self.leaf: int | None = None
         self.contiguous: bool = True
         self.fresh: bool = False
+        self.shadows: list[Object] = []
+        self.c_order: bool = False
+        self.root: Object | None = None
+
+    @property
+    def origin(self) -> Object:
+        """The array whose memory this is."""
+        return self.root or self
+
+    @property
+    def locked(self) -> str:
+        return self.origin._locked
+
+    @locked.setter
+    def locked(self, reason: str) -> None:
+        self.origin._locked = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +129,10 @@ class ArrayRef:
 
 @dataclass(frozen=True, slots=True)
 class TupleVal:
+    """`cls`: the class of a NamedTuple."""
+
     items: tuple[Abstract, ...]
+    cls: type | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +147,38 @@ class DictRef:
     """heap[object] is a dict of Hashable to Abstract (never mutated in place: replaced)."""
 
     object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRef:
+    """An object of the user's class: heap[object] is a dict of its attributes (replaced likewise)."""
+
+    object: Object
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class SuperVal:
+    """`super()` in a method of `cls`, before its attribute is taken."""
+
+    self: Abstract
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class IterRef:
+    """An iterator that has a name: heap[object] is (what it walks over,), or () when it is used up."""
+
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorVal:
+    """A generator expression, which is used at once: its items. `effects`: making them has changed
+    something, so that it matters how many of them are asked for."""
+
+    items: Abstract
+    effects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +227,14 @@ class Poison:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reshaped:
+    """In the heap: another shape of an array, which has no contents of its own."""
+
+    base: Object
+    dims: tuple[Any, ...]
+
+
 class Moved:
     """In the heap: the array lives on as another object, under which all of its names know it."""
 
@@ -182,15 +247,21 @@ MOVED = Moved()
 
 @dataclass(frozen=True, slots=True)
 class ZipVal:
-    """`zip(...)`, before it is walked."""
+    """`zip(...)`, before it is walked. `single`: an iterator over the one thing in it, item by item.
+    `listed`: the list of it, which can be walked again and again. `eager`: what Python works out
+    when it comes to an item has been worked out."""
 
     items: tuple[Abstract, ...]
+    single: bool = False
+    listed: bool = False
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EnumerateVal:
     items: Abstract
     start: Abstract
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +295,10 @@ Abstract = (
     | TupleVal
     | ListRef
     | DictRef
+    | InstanceRef
+    | SuperVal
+    | IterRef
+    | GeneratorVal
     | RangeVal
     | FunctionVal
     | BoundMethod
@@ -236,4 +311,6 @@ Abstract = (
     | DerivativeVal
     | PartialVal
 )
-HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Poison | Moved
+#: What has its contents in the heap, beside arrays.
+HEAPED = (ListRef, DictRef, InstanceRef, IterRef)
+HeapEntry = Value | tuple[Abstract, ...] | dict[Hashable, Abstract] | Reshaped | Poison | Moved

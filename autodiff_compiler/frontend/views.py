@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ir.types import Array, Scalar
-from ..ops.elementwise import add, mul
+from ..ops.elementwise import add, floordiv, mod, mul
 from ..ops.index import load, store
 from ..ops.shape import copy, expand_dims, full, reshape, squeeze, transpose
 from . import known
 from .state import State
-from .values import ArrayRef, At, Object, Path, Span1
+from .values import ArrayRef, At, Object, Path, Reshaped, Span1
 
 
 def object_dims(st: State, made: Object) -> tuple[KnownDim, ...]:
@@ -147,8 +147,53 @@ def _is_whole(path: Path) -> bool:
     return all(isinstance(item, Span1) and item.full for item in path.items)
 
 
+def in_root(st: State, made: Object, path: Path) -> tuple[Object, Path]:
+    """The same place in the array that `made` is another shape of, if it is an element there, or a
+    row of a flat one; else as it is."""
+    entry = st.heap[made]
+    if not isinstance(entry, Reshaped) or _is_whole(path):
+        return made, path
+    spans = [k for k, item in enumerate(path.items) if isinstance(item, Span1)]
+    dims = object_dims(st, entry.base)
+    if len(spans) > 1 or (spans and len(dims) > 1):
+        return made, path
+    at: KnownDim | int = 0
+    stride: KnownDim | int = 1
+    strides: dict[int, KnownDim | int] = {}
+    for k in reversed(range(len(path.items))):
+        item = path.items[k]
+        strides[k] = stride
+        first = item.index if isinstance(item, At) else item.start
+        at = known.calculate(st, add, at, known.calculate(st, mul, first, stride))
+        stride = known.calculate(st, mul, stride, entry.dims[k])
+    start = known.value(st, at)
+    if not spans:
+        return entry.base, Path(_element(st, start, dims), path.out)
+    span = path.items[spans[0]]
+    assert isinstance(span, Span1)
+    step = known.value(st, known.calculate(st, mul, span.step, strides[spans[0]]))
+    row = Span1(start, span.length, step, False, span.one)
+    return entry.base, Path((row,), tuple(None if axis is None else 0 for axis in path.out))
+
+
+def _element(st: State, flat: Value, dims: Sequence[KnownDim]) -> tuple[At, ...]:
+    """The indices of an element by its number in C order."""
+    items: list[At] = []
+    left: KnownDim = flat
+    for k, dim in reversed(list(enumerate(dims))):
+        if k == 0:
+            items.append(At(known.value(st, left)))
+            break
+        items.append(
+            At(known.value(st, known.shared(st, mod, known.value(st, left), known.value(st, dim))))
+        )
+        left = known.calculate(st, floordiv, left, dim)
+    return tuple(reversed(items))
+
+
 def load_path(st: State, made: Object, path: Path) -> Value:
     """What a view holds now. Of no kept axes: a scalar. May be the object's own version."""
+    made, path = in_root(st, made, path)
     base = st.version(made)
     if path.items and _is_whole(path):
         value, axes = base, tuple(range(len(path.items)))
@@ -223,6 +268,7 @@ def pin_ones(st: State, value: Value, axes: Sequence[int]) -> Value:
 
 def store_path(st: State, made: Object, path: Path, value: Value, reason: str) -> None:
     """Writes a value of the array's dtype along a path, broadcast as NumPy does."""
+    made, path = in_root(st, made, path)
     value = fit(st, value, path_dims(path), reason)
     if isinstance(value.type, Array):
         new = tuple(k for k, axis in enumerate(path.out) if axis is None)

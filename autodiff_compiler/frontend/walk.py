@@ -10,6 +10,7 @@ from ..ir.graph import Value
 from ..ir.types import Array, Stack
 from .frames import HIDDEN, Frame, Snapshot
 from .values import (
+    HEAPED,
     Abstract,
     ArrayRef,
     At,
@@ -18,14 +19,19 @@ from .values import (
     DictRef,
     EnumerateVal,
     FunctionVal,
+    GeneratorVal,
+    InstanceRef,
+    IterRef,
     ListRef,
     MaybeUnset,
     Num,
     Object,
     PartialVal,
     RangeVal,
+    Reshaped,
     ReversedVal,
     Static,
+    SuperVal,
     TupleVal,
     ZipVal,
 )  # fmt: skip
@@ -40,13 +46,13 @@ def parts_of(x: Any) -> tuple[Abstract, ...]:
         return x.items
     if isinstance(x, RangeVal):
         return (x.start, x.stop, x.step)
-    if isinstance(x, BoundMethod):
+    if isinstance(x, (BoundMethod, SuperVal)):
         return (x.self,)
     if isinstance(x, MaybeUnset):
         return (x.value,)
     if isinstance(x, EnumerateVal):
         return (x.items, x.start)
-    if isinstance(x, ReversedVal):
+    if isinstance(x, (ReversedVal, GeneratorVal)):
         return (x.items,)
     if isinstance(x, DerivativeVal):
         return (x.function,)
@@ -63,6 +69,8 @@ def contents(entry: Any) -> Iterator[Abstract]:
         yield from entry
     elif isinstance(entry, dict):
         yield from entry.values()
+    elif isinstance(entry, Reshaped):
+        yield ArrayRef(entry.base)
 
 
 def references(st: Tracer, state: Snapshot, relevant: Callable[[str], bool]) -> Counter[Object]:
@@ -84,7 +92,7 @@ def references(st: Tracer, state: Snapshot, relevant: Callable[[str], bool]) -> 
     enter(st.frame.outer)
     while todo:
         x = todo.pop()
-        if isinstance(x, (ArrayRef, ListRef, DictRef)):
+        if isinstance(x, (ArrayRef, *HEAPED)):
             counts[x.object] += 1
             if counts[x.object] == 1:
                 todo.extend(contents(state.heap.get(x.object)))
@@ -103,7 +111,7 @@ def is_outside(st: Tracer, before: Snapshot, x: Any, seen: set[int] | None = Non
         return st.b.visible(x.value)
     if isinstance(x, MaybeUnset) and not st.b.visible(x.flag):
         return False
-    if isinstance(x, (ArrayRef, ListRef, DictRef)):
+    if isinstance(x, (ArrayRef, *HEAPED)):
         return x.object in before.heap and all(map(st.b.visible, operands_of(x)))
     if isinstance(x, FunctionVal):
         frame = x.frame
@@ -144,10 +152,12 @@ def describe(st: Tracer, x: Any) -> str:
             if isinstance(entry, Value) and isinstance(entry.type, Stack)
             else "an array" if isinstance(x, ArrayRef) else "a list"
         )
+    if isinstance(x, InstanceRef) or isinstance(x, TupleVal) and x.cls:
+        return f"a `{x.cls.__name__}`"
     if isinstance(x, TupleVal):
         return f"a tuple of {len(x.items)}"
     words = {
-        DictRef: "a dict", RangeVal: "a range", FunctionVal: "a function",
+        DictRef: "a dict", IterRef: "an iterator", RangeVal: "a range", FunctionVal: "a function",
         BoundMethod: "a method", ZipVal: "a zip", EnumerateVal: "an enumerate",
         ReversedVal: "a reversed iterator",
     }  # fmt: skip

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..records import field_names, is_namedtuple, make_record, with_parts
+
 __all__ = ["Binder", "deep_copy"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -127,5 +129,10 @@ def deep_copy(value: Any, done: dict[int, Any] | None = None) -> Any:
         copy = [deep_copy(part, done) for part in value]
     elif type(value) is dict:
         copy = {key: deep_copy(part, done) for key, part in value.items()}
+    elif is_namedtuple(type(value)):
+        copy = make_record(type(value), None, [deep_copy(part, done) for part in value])
+    elif names := field_names(value):
+        parts = [deep_copy(getattr(value, name), done) for name in names]
+        copy = with_parts(value, names, parts)
     done[id(value)] = copy
     return copy

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from ..errors import CheckFailed, UnsupportedError
+from ..records import Field, make_record
 from ..signature import (
     DTYPES,
     PASSIVE_DTYPES,
@@ -36,6 +37,7 @@ MAX_PLANS = 8
 _NUMPY_TYPES: dict[str, Any] = {
     name: dtype for dtype, name in (*PASSIVE_DTYPES.items(), *DTYPES.items())
 }
+_CONTAINERS: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict}
 _PYTHON_TYPES = {"f64": float, "f32": float, "i64": int, "i32": int, "bool": bool}
 #: What Python code raises on its own where C kernels report a failed check.
 _NATURAL = (ArithmeticError, LookupError, ValueError, TypeError, AssertionError)
@@ -279,16 +281,16 @@ def _take(spec: Spec, value: Any, into: list) -> bool:
         return True
     if isinstance(spec, StaticSpec):
         return value is spec.value if spec.by_identity else same_value(value, spec.value)
-    if type(value).__name__ != spec.kind or type(value) not in (tuple, list, dict):
+    if type(value) is not (spec.cls or _CONTAINERS[spec.kind]):
         return False
-    if len(value) != len(spec.items):
-        return False
-    parts: Iterator[Any] = iter(value)
-    if spec.kind == "dict":
-        if not all(map(same_value, value, spec.keys)):
+    if spec.kind == "dataclass":
+        if not all(hasattr(value, str(name)) for name in spec.keys):
             return False
-        parts = iter(value.values())
-    return all(_take(item, part, into) for item, part in zip(spec.items, parts))
+    elif len(value) != len(spec.items):
+        return False
+    if spec.kind == "dict" and not all(map(same_value, list(value), spec.keys)):
+        return False
+    return all(_take(item, part, into) for item, part in zip(spec.items, spec.parts(value)))
 
 
 # -- memory -----------------------------------------------------------------------------------
@@ -350,11 +352,14 @@ def _build(tree: tuple, outputs: tuple, args: tuple, captured: list) -> Any:
     if kind == "arg":
         value = args[what[0]]
         for key in what[1:]:
-            value = value[key]
+            value = getattr(value, key) if isinstance(key, Field) else value[key]
         return value
     if kind == "capture":
         return captured[what]
     if kind == "dict":
         return {k: _build(t, outputs, args, captured) for k, t in zip(what, tree[2])}
-    parts = [_build(t, outputs, args, captured) for t in what]
+    parts = [_build(t, outputs, args, captured) for t in tree[-1]]
+    if kind == "record":
+        cls, names = what
+        return make_record(cls, names, parts)
     return tuple(parts) if kind == "tuple" else parts

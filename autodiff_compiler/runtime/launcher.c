@@ -29,10 +29,10 @@ typedef char adc_leaf_is_16_bytes[sizeof(adc_leaf) == 16 ? 1 : -1];
 
 /* Numbers shared with launcher.py. */
 enum { F64, F32, I64, I32, BOOL, I8, I16, U8, U16, U32, NO_DTYPE };
-enum { M_FLOAT, M_INT, M_BOOL, M_NUMPY, M_ARRAY, M_IS, M_EQ, M_TUPLE, M_LIST, M_DICT };
-enum { S_DICT, S_CELL, S_ATTR, S_ITEM, S_DEFAULT, S_KWDEFAULT, S_CONST };
+enum { M_FLOAT, M_INT, M_BOOL, M_NUMPY, M_ARRAY, M_IS, M_EQ, M_TUPLE, M_LIST, M_DICT, M_NAMED, M_FIELDS };
+enum { S_DICT, S_CELL, S_ATTR, S_ITEM, S_DEFAULT, S_KWDEFAULT, S_CONST, S_HAS };
 enum { G_IS, G_CODE, G_EQ };
-enum { R_LEAF, R_ARG, R_STATIC, R_TUPLE, R_LIST, R_DICT, R_CAPTURE };
+enum { R_LEAF, R_ARG, R_STATIC, R_TUPLE, R_LIST, R_DICT, R_CAPTURE, R_RECORD };
 
 enum { ERROR = -1, NO = 0, YES = 1, UNUSUAL = 2 };
 
@@ -44,7 +44,7 @@ static unsigned char dtype_of_type_num[32];
 typedef struct {
   int code, dtype, count, contiguous;
   unsigned long long ones;
-  PyObject *object; /* the static value, the scalar type, or the keys */
+  PyObject *object; /* the static value, the scalar type, the keys, the class, or (class, names) */
 } Node;
 
 typedef struct Source {
@@ -207,6 +207,32 @@ static int match_dict(Frame *f, const Node *n, const Node **cursor, PyObject *va
   return k == n->count;
 }
 
+static int match_tuple(Frame *f, const Node *n, const Node **cursor, PyObject *value) {
+  if (PyTuple_GET_SIZE(value) != n->count) return NO;
+  for (int k = 0; k < n->count; k++) {
+    int fits = match(f, cursor, PyTuple_GET_ITEM(value, k));
+    if (fits != YES) return fits;
+  }
+  return YES;
+}
+
+static int match_fields(Frame *f, const Node *n, const Node **cursor, PyObject *value) {
+  if ((PyObject *)Py_TYPE(value) != PyTuple_GET_ITEM(n->object, 0)) return NO;
+  PyObject *names = PyTuple_GET_ITEM(n->object, 1);
+  for (int k = 0; k < n->count; k++) {
+    PyObject *part = PyObject_GetAttr(value, PyTuple_GET_ITEM(names, k));
+    if (!part) {
+      if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return ERROR;
+      PyErr_Clear();
+      return NO;
+    }
+    int fits = match(f, cursor, part);
+    Py_DECREF(part);
+    if (fits != YES) return fits;
+  }
+  return YES;
+}
+
 static int match(Frame *f, const Node **cursor, PyObject *value) {
   const Node *n = (*cursor)++;
   switch (n->code) {
@@ -231,12 +257,10 @@ static int match(Frame *f, const Node **cursor, PyObject *value) {
   case M_IS: return value == n->object;
   case M_EQ: return same_object_value(value, n->object);
   case M_TUPLE:
-    if (!PyTuple_CheckExact(value) || PyTuple_GET_SIZE(value) != n->count) return NO;
-    for (int k = 0; k < n->count; k++) {
-      int fits = match(f, cursor, PyTuple_GET_ITEM(value, k));
-      if (fits != YES) return fits;
-    }
-    return YES;
+    return PyTuple_CheckExact(value) ? match_tuple(f, n, cursor, value) : NO;
+  case M_NAMED:
+    return (PyObject *)Py_TYPE(value) == n->object ? match_tuple(f, n, cursor, value) : NO;
+  case M_FIELDS: return match_fields(f, n, cursor, value);
   case M_LIST:
     if (!PyList_CheckExact(value) || PyList_GET_SIZE(value) != n->count) return NO;
     for (int k = 0; k < n->count; k++) {
@@ -275,7 +299,11 @@ static PyObject *read_source(const Source *s) {
   }
   PyObject *inner = read_source(s->inner);
   if (!inner) return NULL;
-  if (s->code == S_ATTR) {
+  if (s->code == S_HAS) {
+    value = PyObject_GetAttr(inner, s->b);
+    if (!value && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
+    if (!PyErr_Occurred()) Py_XSETREF(value, PyBool_FromLong(value != NULL));
+  } else if (s->code == S_ATTR) {
     value = PyObject_GetAttr(inner, s->b);
     if (!value && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
   } else {
@@ -409,13 +437,16 @@ static PyObject *make_leaf(Frame *f, int k) {
 }
 
 static PyObject *find_arg(PyObject *path, PyObject *const *args) {
-  PyObject *value = Py_NewRef(args[PyLong_AsLong(PyTuple_GET_ITEM(path, 0))]);
-  for (Py_ssize_t k = 1; value && k < PyTuple_GET_SIZE(path); k++)
-    Py_SETREF(value, PyObject_GetItem(value, PyTuple_GET_ITEM(path, k)));
+  /* A step is (is it an attribute, its name or key). */
+  PyObject *value = Py_NewRef(args[PyLong_AsLong(PyTuple_GET_ITEM(PyTuple_GET_ITEM(path, 0), 1))]);
+  for (Py_ssize_t k = 1; value && k < PyTuple_GET_SIZE(path); k++) {
+    PyObject *step = PyTuple_GET_ITEM(path, k), *key = PyTuple_GET_ITEM(step, 1);
+    Py_SETREF(value, PyTuple_GET_ITEM(step, 0) == Py_True ? PyObject_GetAttr(value, key) : PyObject_GetItem(value, key));
+  }
   return value;
 }
 
-/* A tree is (code, what) or, for containers, (code, trees, keys). */
+/* A tree is (code, what) or, for containers, (code, trees, keys or what makes the object). */
 static PyObject *make_result(Frame *f, PyObject *tree, PyObject *const *args) {
   PyObject *what = PyTuple_GET_ITEM(tree, 1);
   long code = PyLong_AsLong(PyTuple_GET_ITEM(tree, 0));
@@ -426,12 +457,12 @@ static PyObject *make_result(Frame *f, PyObject *tree, PyObject *const *args) {
   case R_CAPTURE: return Py_NewRef(f->captured[PyLong_AsLong(what)]);
   }
   Py_ssize_t n = PyTuple_GET_SIZE(what);
-  PyObject *made = code == R_TUPLE ? PyTuple_New(n) : code == R_LIST ? PyList_New(n) : PyDict_New();
+  PyObject *made = code == R_TUPLE || code == R_RECORD ? PyTuple_New(n) : code == R_LIST ? PyList_New(n) : PyDict_New();
   for (Py_ssize_t k = 0; made && k < n; k++) {
     PyObject *part = make_result(f, PyTuple_GET_ITEM(what, k), args);
     if (!part) {
       Py_CLEAR(made);
-    } else if (code == R_TUPLE) {
+    } else if (code == R_TUPLE || code == R_RECORD) {
       PyTuple_SET_ITEM(made, k, part);
     } else if (code == R_LIST) {
       PyList_SET_ITEM(made, k, part);
@@ -440,6 +471,7 @@ static PyObject *make_result(Frame *f, PyObject *tree, PyObject *const *args) {
       Py_DECREF(part);
     }
   }
+  if (made && code == R_RECORD) Py_SETREF(made, PyObject_CallOneArg(PyTuple_GET_ITEM(tree, 2), made));
   return made;
 }
 

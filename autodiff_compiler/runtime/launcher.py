@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..records import Field, maker
 from ..signature import ArraySpec, ScalarSpec, Spec, StaticSpec
 from .dispatch import Dispatcher
 from .plan import Plan, Source, input_specs, same_value
@@ -25,10 +26,12 @@ _NAME = "autodiff_compiler_launcher"
 # Numbers shared with launcher.c.
 _DTYPES = {n: k for k, n in enumerate("f64 f32 i64 i32 bool i8 i16 u8 u16 u32".split())}
 _FLOAT, _INT, _BOOL, _NUMPY, _ARRAY, _IS, _EQ = range(7)
-_CONTAINERS = {"tuple": 7, "list": 8, "dict": 9}
-_DICT, _CELL, _ATTR, _ITEM, _DEFAULT, _KWDEFAULT, _CONST = range(7)
+_CONTAINERS = {"tuple": 7, "list": 8, "dict": 9, "namedtuple": 10, "dataclass": 11}
+_DICT, _CELL, _ATTR, _ITEM, _DEFAULT, _KWDEFAULT, _CONST, _HAS = range(8)
 _HOW = {"is": 0, "code": 1, "eq": 2}
-_RESULTS = {"leaf": 0, "arg": 1, "static": 2, "tuple": 3, "list": 4, "dict": 5, "capture": 6}
+_RESULTS = {
+    "leaf": 0, "arg": 1, "static": 2, "tuple": 3, "list": 4, "dict": 5, "capture": 6, "record": 7,
+}  # fmt: skip
 _NUMPY_SCALARS = {
     "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "bool": np.bool_,
 }  # fmt: skip
@@ -155,7 +158,9 @@ def _put_nodes(spec: Spec, nodes: list[tuple]) -> None:
     elif isinstance(spec, StaticSpec):
         nodes.append((_IS if spec.by_identity else _EQ, 0, 0, False, 0, spec.value))
     else:
-        nodes.append((_CONTAINERS[spec.kind], 0, len(spec.items), False, 0, tuple(spec.keys)))
+        keys = tuple(spec.keys)
+        told: Any = {"namedtuple": spec.cls, "dataclass": (spec.cls, keys)}.get(spec.kind, keys)
+        nodes.append((_CONTAINERS[spec.kind], 0, len(spec.items), False, 0, told))
         for item in spec.items:
             _put_nodes(item, nodes)
 
@@ -177,7 +182,8 @@ def _source(source: Source) -> tuple:
             back = len(positional) - positional.index(name)
             return (_DEFAULT, None, function, back, None)
         return (_KWDEFAULT, None, function, name, None)
-    return (_ATTR if kind == "attr" else _ITEM, _source(source[1]), None, source[2], None)
+    code = {"attr": _ATTR, "item": _ITEM, "has": _HAS}[kind]
+    return (code, _source(source[1]), None, source[2], None)
 
 
 def _result(tree: tuple) -> tuple:
@@ -186,7 +192,11 @@ def _result(tree: tuple) -> tuple:
         return (_RESULTS[kind], tuple(map(_result, tree[2])), tuple(what))
     if kind in ("tuple", "list"):
         return (_RESULTS[kind], tuple(map(_result, what)))
-    return (_RESULTS[kind], tuple(what) if kind == "arg" else what)
+    if kind == "record":
+        return (_RESULTS[kind], tuple(map(_result, tree[2])), maker(*what))
+    if kind == "arg":
+        return (_RESULTS[kind], tuple((isinstance(k, Field), k) for k in what))
+    return (_RESULTS[kind], what)
 
 
 # -- building -----------------------------------------------------------------------------------

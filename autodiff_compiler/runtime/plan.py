@@ -21,7 +21,7 @@ __all__ = [
 #: Where a value outside the arguments is found, anew at every call:
 #:   ("dict", dictionary, key, builtins or None)   a module's global
 #:   ("cell", cell)                                a closure's variable
-#:   ("attr", source, name), ("item", source, index or key)
+#:   ("attr", source, name), ("item", source, index or key), ("has", source, name of an attribute)
 #:   ("default", function, parameter name)
 #:   ("const", object)
 Source = tuple
@@ -32,6 +32,8 @@ Source = tuple
 #:   ("capture", k)      the captured object number k, as it was read for this call
 #:   ("static", object)
 #:   ("tuple", [trees]), ("list", [trees]), ("dict", keys, [trees])
+#:   ("record", (class, names of fields, or None of a NamedTuple), [trees])
+#: A step of a path that is an attribute is a `records.Field`.
 ResultTree = tuple
 
 
@@ -136,6 +138,8 @@ def read_source(source: Source) -> Any:
         return MISSING
     if kind == "attr":
         return getattr(inner, source[2], MISSING)
+    if kind == "has":
+        return hasattr(inner, source[2])
     if kind == "item":
         try:
             return inner[source[2]]
@@ -212,8 +216,7 @@ def leaf_names(plan: Plan, parameters: tuple[str, ...]) -> list[str]:
 
 def _names(prefix: str, spec: Spec) -> Iterator[str]:
     if isinstance(spec, TreeSpec):
-        keys = spec.keys if spec.kind == "dict" else range(len(spec.items))
-        for key, item in zip(keys, spec.items):
-            yield from _names(f"{prefix}[{key!r}]", item)
+        for key, item in zip(spec.keys if spec.cls else spec.steps, spec.items):
+            yield from _names(f"{prefix}.{key}" if spec.cls else f"{prefix}[{key!r}]", item)
     elif not isinstance(spec, StaticSpec):
         yield prefix

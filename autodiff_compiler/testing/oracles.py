@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import functools
 import inspect
 import math
 
@@ -68,7 +70,17 @@ def hessian_dual(f, args, argnums=0):
 
 
 def _fresh(f):
-    return lambda: Rebuilder()(f)
+    def make():
+        rebuild = Rebuilder()
+        run = rebuild(f)
+
+        @functools.wraps(run)
+        def with_own_objects(*args, **kwargs):
+            return run(*map(rebuild.argument, args), **kwargs)
+
+        return with_own_objects
+
+    return make
 
 
 def push_forward(fresh, args, tangents):
@@ -138,9 +150,13 @@ def rebuild_container(x, parts):
     if isinstance(x, (list, tuple)):
         return type(x)(parts)
     clone = copy.copy(x)
-    for name, part in zip(vars(x), parts, strict=True):
+    for name, part in zip(_field_names(x), parts, strict=True):
         object.__setattr__(clone, name, part)
     return clone
+
+
+def _field_names(x):
+    return [field.name for field in dataclasses.fields(x)]
 
 
 def children(x):
@@ -150,7 +166,7 @@ def children(x):
     if isinstance(x, (list, tuple)):
         return list(x)
     if hasattr(x, "__dataclass_fields__") and not isinstance(x, type):
-        return list(vars(x).values())
+        return [getattr(x, name) for name in _field_names(x)]
     return None
 
 

@@ -6,6 +6,8 @@ Helpers are found the same way wherever they are kept: in globals, closure cells
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import functools
 import inspect
 import sys
@@ -103,12 +105,12 @@ class Rebuilder:
         return functools.partial(self(p.func), *(self(a) for a in p.args), **keywords)
 
     def _class(self, cls):
-        if not _is_users(cls) or issubclass(cls, (tuple, BaseException)):
+        if not _is_users(cls) or issubclass(cls, (tuple, BaseException, enum.Enum)):
             return cls
         copy = types.new_class(cls.__name__, tuple(self(b) for b in cls.__bases__))
         self._remember(cls, copy)
         for name, member in vars(cls).items():
-            if name not in ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__"):
+            if name not in _NOT_COPIED and not isinstance(member, types.MemberDescriptorType):
                 setattr(copy, name, self._member(member))
         return copy
 
@@ -122,8 +124,22 @@ class Rebuilder:
     def _instance(self, x):
         cls = self(type(x))
         copy = self._remember(x, object.__new__(cls))
-        for name, value in vars(x).items():
+        for name, value in _attributes(x):
             object.__setattr__(copy, name, self(value))
+        return copy
+
+    def argument(self, x):
+        """An argument, whose numbers are seeded already, with objects of this run's own classes."""
+        if isinstance(x, (list, tuple)):
+            parts = [self.argument(e) for e in x]
+            return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        if type(x) is dict:
+            return {k: self.argument(e) for k, e in x.items()}
+        if not dataclasses.is_dataclass(x) or isinstance(x, type) or not _is_users(type(x)):
+            return x
+        copy = object.__new__(self(type(x)))
+        for name, value in _attributes(x):
+            object.__setattr__(copy, name, self.argument(value))
         return copy
 
     def _module(self, module):
@@ -143,10 +159,25 @@ class Rebuilder:
         (lambda x: isinstance(x, type) and _is_users(x), _class),
         (lambda x: isinstance(x, types.ModuleType) and _is_users_module(x), _module),
         (
-            lambda x: _is_users(type(x)) and hasattr(x, "__dict__") and not callable_builtin(x),
+            lambda x: (
+                _is_users(type(x))
+                and (hasattr(x, "__dict__") or dataclasses.is_dataclass(x))
+                and not callable_builtin(x)
+                and not isinstance(x, enum.Enum)
+            ),
             _instance,
         ),
     )
+
+
+_NOT_COPIED = ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__slots__")
+
+
+def _attributes(x):
+    """(name, value) of what an object holds, in its `__dict__` or in a dataclass's slots."""
+    if hasattr(x, "__dict__"):
+        return list(vars(x).items())
+    return [(field.name, getattr(x, field.name)) for field in dataclasses.fields(x)]
 
 
 def callable_builtin(x):
