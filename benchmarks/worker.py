@@ -1,0 +1,104 @@
+"""One tool on one program, in a process of its own, driven by lines on standard input.
+
+    python -m benchmarks.worker TOOL PROGRAM SIZE RESULT_FILE
+
+It makes the tool's function, runs it once, writes value and gradients to RESULT_FILE (npz) and
+answers with one line of JSON. Then each line `SECONDS` asks for one batch of timings, and is answered
+with seconds per call. `quit`, or the end of input, ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import timeit
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import tools
+from .registry import load
+
+#: A timing shorter than this is made of several calls.
+LEAST = 2e-4
+
+
+def main() -> None:
+    tool, name, size, path = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a tool prints is no answer
+    try:
+        timer, answer = _prepare(tool, name, json.loads(size), path)
+    except tools.NotThere as error:
+        answer = {"missing": str(error)}
+    except Exception as error:
+        answer = {"error": f"{type(error).__name__}: {error}", **_refusal(error)}
+    _say(answers, answer)
+    if "first" not in answer:
+        return
+    for line in sys.stdin:
+        if line.strip() == "quit":
+            break
+        _say(answers, _batch(timer, answer["first"], float(line)))
+
+
+def _say(answers: Any, answer: Any) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+def _refusal(error: Exception) -> dict[str, str]:
+    from autodiff_compiler import CompileError
+
+    return {"refused": str(error)} if isinstance(error, CompileError) else {}
+
+
+def _prepare(tool: str, name: str, size: list[int], path: str) -> tuple[timeit.Timer, dict]:
+    warnings.simplefilter("ignore", RuntimeWarning)
+    program = load(name)
+    args = program.data(*size)
+    made = tools.make(tool, program, args)
+    function, answer = made.run, {}
+    if made.compile is not None:
+        start = time.perf_counter()
+        function = made.compile()
+        answer["compile"] = time.perf_counter() - start
+    start = time.perf_counter()
+    result = function(*made.args)
+    answer["first"] = time.perf_counter() - start
+    value, gradients = made.read(result)
+    np.savez(path, value=value, **{f"g{k}": g for k, g in enumerate(gradients)})
+    return _timer(function, made.args), answer
+
+
+def _timer(function: Any, args: tuple) -> timeit.Timer:
+    """Names are local to the timed loop, so that a call costs what it costs in a user's function."""
+    names = [f"a{k}" for k in range(len(args))]
+    setup = f"f = F; {', '.join(names)}, = ARGS" if names else "f = F"
+    return timeit.Timer(f"f({', '.join(names)})", setup, globals={"F": function, "ARGS": args})
+
+
+_number: dict[int, int] = {}
+
+
+def _batch(timer: timeit.Timer, first: float, seconds: float) -> list[float]:
+    """Seconds per call, of at least one timing, for about that many seconds."""
+    number = _number.get(0)
+    if number is None:
+        number = 1
+        while number < 10**6 and first < LEAST and timer.timeit(number) < LEAST:
+            number *= 4
+        _number[0] = number
+    times, end = [], time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        times.append(timer.timeit(number) / number)
+        if len(times) >= 1000:
+            break
+    return times
+
+
+if __name__ == "__main__":
+    main()
