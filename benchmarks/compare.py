@@ -32,7 +32,9 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> str:
                 if max(factor, 1 / factor) > max(LEAST, min(_spread(a), 1.5), min(_spread(b), 1.5)):
                     changes.append((factor, after, tool, a["min"], b["min"]))
     changes.sort(key=lambda change: -change[0])
-    lines = [f"Compared with the old run ({len(pairs)} rows; others' times changed {drift:.2f} times):"]
+    lines = [
+        f"Compared with the old run ({len(pairs)} rows; others' times changed {drift:.2f} times):"
+    ]
     for factor, row, tool, a, b in changes:
         word = "slower" if factor > 1 else "faster"
         times = factor if factor > 1 else 1 / factor

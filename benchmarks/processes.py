@@ -30,9 +30,7 @@ _ONE_THREAD = {
 def environment(threads: int = 1, **more: str) -> dict[str, str]:
     """The environment of a measurement: that many threads for everybody, float64, no debugging."""
     made = {**os.environ, **{name: str(threads) for name in _ONE_THREAD}}
-    made["XLA_FLAGS"] = (
-        "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false"
-    )  # fmt: skip
+    made["XLA_FLAGS"] = "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false"
     made["JAX_ENABLE_X64"] = "1"
     made["JAX_PLATFORMS"] = "cpu"
     made["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -87,12 +85,12 @@ class ToolProcess:
         self._process.stdout.close()
 
 
-def run_json(arguments: Sequence[str], limit: float, **more: str) -> Any:
+def run_json(arguments: Sequence[str], limit: float, threads: int = 1, **more: str) -> Any:
     """What a module of this package prints as its last line, as JSON."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
-            capture_output=True, text=True, timeout=limit, env=environment(**more),
+            capture_output=True, text=True, timeout=limit, env=environment(threads, **more),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return {"error": f"no answer within {limit:.0f} s"}

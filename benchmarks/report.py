@@ -33,7 +33,7 @@ def times(value: float | None) -> str:
 
 
 def megabytes(value: float | None) -> str:
-    return "" if value is None else f"{value / 1e6:.1f} MB"
+    return "" if value is None else f"{value / 1e6:.3g} MB"
 
 
 def cells(row: Row) -> list[str]:
@@ -78,10 +78,6 @@ def table(result: dict[str, Any]) -> str:
     notes = [note for row in result["rows"] for note in _notes(row)]
     if notes:
         lines += ["", *notes]
-    if result.get("threads"):
-        from .threads import section
-
-        lines += ["", *section(result["threads"])]
     return "\n".join(lines) + "\n"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from . import checking, report, tools
 from .compare import compare
-from .processes import ToolProcess, private_cache, run_json
+from .processes import ROOT, ToolProcess, private_cache, run_json
 from .registry import NAMES, Program, load
 from .summary import summary
 
@@ -178,12 +178,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
     parser.add_argument("--budget", type=float, help="seconds of timing per row")
     parser.add_argument("--limit", type=float, help="seconds a tool may take to start")
-    parser.add_argument("--memory", action="store_true", help="peak memory of every tool, not ours alone")
-    parser.add_argument("--threads", action="store_true", help="the rows of one and two threads, only")
+    parser.add_argument(
+        "--memory", action="store_true", help="peak memory of every tool, not ours alone"
+    )
+    parser.add_argument(
+        "--threads", action="store_true", help="the rows of one and two threads, only"
+    )
     parser.add_argument("--no-first", action="store_true", help="leave the first calls out")
     parser.add_argument("--pin", type=int, metavar="CPU", help="run everything on this processor")
     parser.add_argument("--compare", metavar="OLD.json", help="say what got slower since")
-    parser.add_argument("--output", default="benchmark", metavar="NAME", help="NAME.json, NAME.md")
+    parser.add_argument(
+        "--output", default=str(ROOT / "benchmarks/results/latest"), metavar="NAME",
+        help="where NAME.json and NAME.md go",
+    )  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -243,8 +250,10 @@ def _rows(names: Sequence[str], options: Options, result: dict) -> None:
 
 
 def _write(name: str, result: dict) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    text = report.table(result) + "\n" + summary(result)
+    text = report.table(result) + "\n" if result["rows"] else ""
+    text += summary(result)
     Path(f"{name}.md").write_text(text, "utf-8")
     print("\n" + summary(result))
     print(f"written: {name}.json, {name}.md")

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from .figures import Row, best, cost, first_call, geometric_mean, hands, peak, ratio, time
+from .figures import Row, best, cost, extra, first_call, geometric_mean, hands, peak, ratio, time
 from .report import label, seconds
 
 __all__ = ["summary"]
@@ -46,6 +46,10 @@ class Lines:
 def summary(result: dict[str, Any]) -> str:
     rows: list[Row] = result["rows"]
     out = Lines()
+    if result.get("threads"):
+        from .threads import section
+
+        out.lines += ["", *section(result["threads"])]
     if rows:
         _by_hand(rows, out)
         _over_primal(rows, out)
@@ -131,10 +135,12 @@ def _over_jax(rows: list[Row], out: Lines) -> None:
     flat = max(sweeps) / min(sweeps) if len(sweeps) > 1 else None
     out.at_most("seidel_2d, time per update over its sizes, largest / least", flat, 1.3)
     for row in rows:
-        value = ratio(time(row, "jax:library"), time(row, "gradient"))
-        if value is not None:
-            text = f"JAX's library call / ours, {row['program']} {label(row)}: {value:.3g}"
-            out.lines.append(f"- not counted: {text}")
+        for tool in extra(row):
+            value = ratio(time(row, tool), time(row, "gradient"))
+            if value is not None:
+                form = tool.partition(":")[2]
+                text = f"JAX in its form {form!r} / ours, {row['program']} {label(row)}"
+                out.lines.append(f"- not counted: {text}: {value:.3g}")
 
 
 def _networks_and_mixtures(rows: list[Row], out: Lines) -> None:

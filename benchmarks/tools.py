@@ -149,7 +149,7 @@ def _jax(program: Program, args: tuple, label: str) -> Made:
 
 
 def _little(args: tuple) -> bool:
-    return sum(np.size(a) for a in args) < 1000
+    return sum(np.size(a) for a in args) < 100
 
 
 def _torch(program: Program, args: tuple, label: str) -> Made:

@@ -30,7 +30,9 @@ def deriche(alpha, image):
     y2[:, -1] = 0.0
     y2[:, -2] = a3 * image[:, -1]
     for j in range(h - 3, -1, -1):
-        y2[:, j] = a3 * image[:, j + 1] + a4 * image[:, j + 2] + b1 * y2[:, j + 1] + b2 * y2[:, j + 2]
+        y2[:, j] = (
+            a3 * image[:, j + 1] + a4 * image[:, j + 2] + b1 * y2[:, j + 1] + b2 * y2[:, j + 2]
+        )
     out = c1 * (y1 + y2)
     y1[0, :] = a5 * out[0, :]
     y1[1, :] = a5 * out[1, :] + a6 * out[0, :] + b1 * y1[0, :]
@@ -60,7 +62,9 @@ def loops(alpha, image):
         y1[i, 0] = a1 * image[i, 0]
         y1[i, 1] = a1 * image[i, 1] + a2 * image[i, 0] + b1 * y1[i, 0]
         for j in range(2, h):
-            y1[i, j] = a1 * image[i, j] + a2 * image[i, j - 1] + b1 * y1[i, j - 1] + b2 * y1[i, j - 2]
+            y1[i, j] = (
+                a1 * image[i, j] + a2 * image[i, j - 1] + b1 * y1[i, j - 1] + b2 * y1[i, j - 2]
+            )
         y2[i, h - 2] = a3 * image[i, h - 1]
         for j in range(h - 3, -1, -1):
             y2[i, j] = (
@@ -78,7 +82,9 @@ def loops(alpha, image):
             y1[i, j] = a1 * out[i, j] + a2 * out[i - 1, j] + b1 * y1[i - 1, j] + b2 * y1[i - 2, j]
     for i in range(w - 3, -1, -1):
         for j in range(h):
-            y2[i, j] = a3 * out[i + 1, j] + a4 * out[i + 2, j] + b1 * y2[i + 1, j] + b2 * y2[i + 2, j]
+            y2[i, j] = (
+                a3 * out[i + 1, j] + a4 * out[i + 2, j] + b1 * y2[i + 1, j] + b2 * y2[i + 2, j]
+            )
     total = 0.0
     for i in range(w):
         for j in range(h):
