@@ -22,6 +22,8 @@ from .processes import ROOT, ToolProcess, private_cache, run_json
 from .registry import NAMES, Program, load
 from .summary import summary
 
+TOOLS = ("numpy", "primal", "gradient", "numba", "hand", "jax", "torch")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -32,6 +34,7 @@ class Options:
     first: bool  # measure first calls
     memory: str  # "ours", "all" or "none"
     pin: int | None
+    tools: tuple[str, ...] = ()  # these only, without their labels; none: all
 
 
 def measure(program: Program, size: Sequence[int], options: Options, cache: str | None) -> dict:
@@ -61,6 +64,8 @@ def _prepared(
     """The tools that came up, one after the other."""
     running = []
     for tool in tools.forms(program):
+        if options.tools and tool.partition(":")[0] not in options.tools:
+            continue
         process = ToolProcess(tool, program.name, size, folder, options.pin)
         answer = process.answer(options.limit)
         if "first" in answer:
@@ -175,6 +180,9 @@ def machine() -> dict[str, Any]:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="NAME,...", help="these programs only")
+    parser.add_argument(
+        "--tools", metavar="TOOL,...", help="these tools only, of " + ", ".join(TOOLS)
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
     parser.add_argument("--budget", type=float, help="seconds of timing per row")
     parser.add_argument("--limit", type=float, help="seconds a tool may take to start")
@@ -192,6 +200,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="where NAME.json and NAME.md go",
     )  # fmt: skip
     return parser.parse_args(argv)
+
+
+def _tools(only: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in (only or "").split(",") if name.strip())
+    unknown = [name for name in names if name not in TOOLS]
+    if unknown:
+        sys.exit(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
+    return names
 
 
 def chosen(only: str | None) -> list[str]:
@@ -221,6 +237,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         first=not given.no_first,
         memory="all" if given.memory else "ours",
         pin=given.pin,
+        tools=_tools(given.tools),
     )
     result: dict[str, Any] = {"machine": machine(), "quick": quick, "rows": []}
     if given.threads:

@@ -77,8 +77,9 @@ def torch_form():
     return loss
 
 
-# Linear, so nothing is kept. The adjoint of an average is gathered: the adjoints that are cleared by
-# each statement have a border of zeros, so that the gather has no ends to peel.
+# Linear, so nothing of the forward sweep is kept. Each statement overwrites the inner elements, so
+# their adjoints before it are a gather of those after it, from one array to another with a border of
+# zeros; only the borders' adjoints accumulate.
 SOURCE = """
 static void average(long n, const double *restrict x, double *restrict y) {
     for (long i = 1; i < n - 1; i++) {
@@ -90,27 +91,12 @@ static void average(long n, const double *restrict x, double *restrict y) {
     }
 }
 
-/* g: the adjoint of the inner elements that were written, cleared here; d: of what was read. */
-static void back(long n, double *restrict g, double *restrict d) {
+static void border(long n, const double *restrict g, double *restrict d) {
     for (long j = 1; j < n - 1; j++) {
         d[j] += 0.2 * g[n + j];
         d[(n - 1) * n + j] += 0.2 * g[(n - 2) * n + j];
-    }
-    for (long i = 1; i < n - 1; i++) {
-        const double *row = g + i * n, *up = row - n, *down = row + n;
-        double *out = d + i * n;
-        out[0] += 0.2 * row[1];
-        out[n - 1] += 0.2 * row[n - 2];
-        #pragma omp simd
-        for (long j = 1; j < n - 1; j++)
-            out[j] += 0.2 * (row[j] + row[j - 1] + row[j + 1] + down[j] + up[j]);
-    }
-}
-
-static void split(long n, double *restrict d, double *restrict g) {
-    for (long i = 1; i < n - 1; i++) {
-        memcpy(g + i * n + 1, d + i * n + 1, (n - 2) * sizeof(double));
-        memset(d + i * n + 1, 0, (n - 2) * sizeof(double));
+        d[j * n] += 0.2 * g[j * n + 1];
+        d[j * n + n - 1] += 0.2 * g[j * n + n - 2];
     }
 }
 
@@ -125,16 +111,19 @@ double jacobi_vg(long tsteps, long n, const double *A0, const double *B0, double
     }
     #pragma omp simd reduction(+:total)
     for (long k = 0; k < n * n; k++) total += A[k];
-    for (long k = 0; k < n * n; k++) d_A[k] = 1.0;
     memset(d_B, 0, bytes);
-    double *g = A;
-    memset(g, 0, bytes);
+    memset(A, 0, bytes);
+    memset(B, 0, bytes);
+    for (long k = 0; k < n * n; k++) d_A[k] = 1.0;
+    for (long i = 1; i < n - 1; i++)
+        for (long j = 1; j < n - 1; j++) A[i * n + j] = 1.0;
     for (long t = 0; t < tsteps; t++) {
-        split(n, d_A, g);
-        back(n, g, d_B);
-        split(n, d_B, g);
-        back(n, g, d_A);
+        border(n, A, d_B);
+        average(n, A, B);
+        border(n, B, d_A);
+        average(n, B, A);
     }
+    for (long i = 1; i < n - 1; i++) memcpy(d_A + i * n + 1, A + i * n + 1, (n - 2) * sizeof(double));
     free(A);
     free(B);
     return total;
