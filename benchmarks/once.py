@@ -9,6 +9,7 @@ The first builds what is built once per machine (the launcher). Each prints one 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import sys
@@ -51,20 +52,26 @@ def memory(name: str, size: list[int], tool: str) -> dict:
     made = tools.make(tool, program, args)
     if tool == "gradient":  # one kernel serves all sizes: it is there before the call that counts
         small = program.data(*program.tiny)
-        kept = made.run(*small)
+        made.run(*small)
         function = made.run
     else:
         function = made.compile() if made.compile else made.run
-        kept = None
     before = _reset_peak()
     result = function(*made.args)
     after = _status("VmHWM")
-    del kept, result
+    del result
     return {"peak": max(after - before, 0), "inputs": sum(np.asarray(a).nbytes for a in args)}
 
 
 def _reset_peak() -> int:
-    """Makes the peak what is resident now, and returns that. Without the right: the peak so far."""
+    """Makes the peak what is resident now, and returns that. Without the right: the peak so far.
+
+    What was freed goes back to the system before, or a call could live in it unseen.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):  # not glibc
+        pass
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

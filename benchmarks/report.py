@@ -42,7 +42,7 @@ def cells(row: Row) -> list[str]:
     by_hand = best(row, hands(row))
     return [
         row["program"], label(row), seconds(time(row, "numpy")), seconds(time(row, "primal")),
-        "refused" if "refused" in row else "wrong" if ours is None else seconds(ours),
+        "refused" if "refused" in row else "failed" if ours is None else seconds(ours),
         times(cost(row)), seconds(time(row, "jax")), times(ratio(time(row, "jax"), ours)),
         seconds(row["compile"].get("jax")), ", ".join(others), seconds(time(row, "torch")),
         seconds(time(row, "numba")), seconds(by_hand), times(ratio(ours, by_hand)),
@@ -55,7 +55,7 @@ def line(row: Row) -> str:
     named = [
         f"{name} {cell}" for name, cell in zip(HEAD[2:], cells(row)[2:]) if cell
     ]  # fmt: skip
-    text = f"{row['program']} {label(row)}: " + "; ".join(named)
+    text = f"{row['program']} {label(row)}".strip() + ": " + "; ".join(named)
     for tool, error in row["errors"].items():
         text += f"\n    {tool}: {error.splitlines()[0] if error else error}"
     return text
@@ -75,10 +75,24 @@ def table(result: dict[str, Any]) -> str:
         lines.append("This was a quick run: small sizes, few repetitions.")
     lines += ["", _row(HEAD), _row(["---"] * len(HEAD))]
     lines += [_row(cells(row)) for row in result["rows"]]
+    lines += _memory(result["rows"])
     notes = [note for row in result["rows"] for note in _notes(row)]
     if notes:
         lines += ["", *notes]
     return "\n".join(lines) + "\n"
+
+
+def _memory(rows: list[Row]) -> list[str]:
+    """A second table, if the memory of all tools was measured."""
+    tools = sorted({tool for row in rows for tool in row.get("memory", {})} - {"gradient"})
+    if not tools:
+        return []
+    lines = ["", "Peak memory of a call beyond its inputs:", ""]
+    lines += [_row(["program", "size", "ours", *tools]), _row(["---"] * (3 + len(tools)))]
+    for row in rows:
+        figures = [megabytes(peak(row, tool)) for tool in ("gradient", *tools)]
+        lines.append(_row([row["program"], label(row), *figures]))
+    return lines
 
 
 def _row(texts: Any) -> str:

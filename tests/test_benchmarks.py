@@ -161,6 +161,13 @@ def test_table_has_a_cell_for_each_column():
     assert "| 22 ms | 2.20 | 300 ms | 13.64 | 2 s |" in table[2]
 
 
+def test_memory_of_other_tools_is_a_table_of_its_own():
+    other = result(gradient=0.022)
+    other["rows"][0]["memory"]["jax"] = {"peak": 7 * 10**6, "inputs": 20000}
+    assert "| seidel_2d | 8 x 50 | 5 MB | 7 MB |" in report.table(other)
+    assert "7 MB" not in report.table(result(gradient=0.022))
+
+
 def test_missing_tools_leave_their_cells_empty():
     lonely = result(gradient=0.022)
     row = lonely["rows"][0]
