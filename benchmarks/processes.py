@@ -42,10 +42,13 @@ def environment(threads: int = 1, **more: str) -> dict[str, str]:
 class ToolProcess:
     """`benchmarks.worker` on one tool and program."""
 
-    def __init__(self, tool: str, program: str, size: Sequence[int], folder: Path, pin: int | None):
+    def __init__(
+        self, tool: str, program: str, size: Sequence[int], folder: Path, pin: int | None = None,
+        clock: str = "wall",
+    ):  # fmt: skip
         self.tool = tool
         self.result = folder / f"{tool.replace(':', '_')}.npz"
-        arguments = [tool, program, json.dumps(list(size)), str(self.result)]
+        arguments = [tool, program, json.dumps(list(size)), str(self.result), clock]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", *arguments],
             stdin=subprocess.PIPE,

@@ -71,6 +71,8 @@ def table(result: dict[str, Any]) -> str:
         "One thread, float64, least times of interleaved repetitions. Times are those of this run;",
         "compare ratios. `gradient / primal` is over the better of our primal and numba's.",
     ]
+    if result.get("clock") == "cpu":
+        lines.append("Times are processor times.")
     if result["quick"]:
         lines.append("This was a quick run: small sizes, few repetitions.")
     lines += ["", _row(HEAD), _row(["---"] * len(HEAD))]

@@ -200,7 +200,7 @@ def test_compare_says_what_got_slower():
 def test_a_worker_answers(tmp_path):
     from benchmarks.processes import ToolProcess
 
-    process = ToolProcess("numpy", "trisolv", (6,), tmp_path, None)
+    process = ToolProcess("numpy", "trisolv", (6,), tmp_path)
     try:
         assert process.answer(60)["first"] > 0.0
         times = process.batch(0.01, 60)
@@ -216,7 +216,7 @@ def test_a_worker_answers(tmp_path):
 def test_a_worker_says_what_failed(tmp_path):
     from benchmarks.processes import ToolProcess
 
-    process = ToolProcess("hand:-Ono", "trisolv", (6,), tmp_path, None)
+    process = ToolProcess("hand:-Ono", "trisolv", (6,), tmp_path)
     assert "error" in process.answer(60)
     process.end()
 
