@@ -46,7 +46,7 @@ def main() -> None:
     for line in sys.stdin:
         if line.strip() == "quit":
             break
-        _say(answers, _batch(timer, answer["first"], float(line)))
+        _say(answers, _batch(timer, float(line)))
 
 
 def _say(answers: Any, answer: Any) -> None:
@@ -91,22 +91,23 @@ def _timer(
     )
 
 
-_number: dict[int, int] = {}
+_number: list[int] = []
 
 
-def _batch(timer: timeit.Timer, first: float, seconds: float) -> list[float]:
+def _batch(timer: timeit.Timer, seconds: float) -> list[float]:
     """Seconds per call, of at least one timing, for about that many seconds."""
-    number = _number.get(0)
-    if number is None:
-        number = 1
-        while number < 10**6 and first < LEAST and timer.timeit(number) < LEAST:
+    end = time.perf_counter() + seconds
+    times = []
+    if not _number:
+        # What the first call took says nothing: it may have compiled or loaded something.
+        number, spent = 1, timer.timeit(1)
+        while spent < LEAST and number < 10**7:
             number *= 4
-        _number[0] = number
-    times, end = [], time.perf_counter() + seconds
-    while not times or time.perf_counter() < end:
-        times.append(timer.timeit(number) / number)
-        if len(times) >= 1000:
-            break
+            spent = timer.timeit(number)
+        _number.append(number)
+        times.append(spent / number)
+    while not times or (time.perf_counter() < end and len(times) < 1000):
+        times.append(timer.timeit(_number[0]) / _number[0])
     return times
 
 

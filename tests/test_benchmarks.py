@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 
 import numpy as np
 import pytest
@@ -231,6 +232,19 @@ def test_names_of_arguments_are_local_to_the_timed_loop():
     timer = worker._timer(lambda a, b: a + b, (1, 2))
     assert timer.timeit(3) > 0.0
     assert worker._timer(lambda: 1, ()).timeit(3) > 0.0
+
+
+def test_short_calls_are_timed_many_at_once(monkeypatch):
+    monkeypatch.setattr(worker, "_number", [])
+    times = worker._batch(worker._timer(lambda: None, ()), 0.01)
+    assert worker._number[0] >= 1000 and 0.0 < min(times) < 1e-6
+
+
+def test_a_long_call_is_timed_alone_and_none_is_wasted(monkeypatch):
+    monkeypatch.setattr(worker, "_number", [])
+    calls = []
+    times = worker._batch(worker._timer(lambda: (calls.append(1), time.sleep(0.002)), ()), 0.0)
+    assert worker._number == [1] and len(calls) == len(times) == 1 and times[0] >= 0.002
 
 
 def test_unknown_programs_are_named():
