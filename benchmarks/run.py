@@ -106,7 +106,7 @@ def _checked(
         if fault is None and not (reference is None and results[process.tool][1]):
             good.append(process)
         else:
-            row["errors"][process.tool] = fault or "there is nothing to check it against"
+            row["errors"].setdefault(process.tool, fault or "there is nothing to check it against")
     return good
 
 
