@@ -1,6 +1,7 @@
 # make demo    the seed neuron, its training, a fit on real data, and the generated source
 # make test    the whole test suite
 # make fuzz    N random programs through every oracle: make fuzz N=2000
+# make bench   every program of the benchmark next to JAX, PyTorch and numba: BENCH_ARGS=--quick
 # make lint    ruff, black and mypy
 # make clean   remove the environment and everything else that was made
 
@@ -10,14 +11,16 @@ N ?= 200
 # Each worker of the test run takes whole files, so that a file's tests keep their order.
 JOBS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 RUN := $(VENV)/.run.stamp
 TEST := $(VENV)/.test.stamp
 LINT := $(VENV)/.lint.stamp
+BENCH := $(VENV)/.bench.stamp
 
-.PHONY: demo test fuzz lint clean
+.PHONY: demo test fuzz bench lint clean
 
 demo: $(RUN)
 	$(PY) -m samples.demo
@@ -27,6 +30,9 @@ test: $(TEST)
 
 fuzz: $(TEST)
 	$(PY) -m tests.fuzz --n $(N)
+
+bench: $(BENCH)
+	$(PY) -m benchmarks $(BENCH_ARGS)
 
 lint: $(LINT)
 	$(PY) -m ruff check .
@@ -46,6 +52,10 @@ $(RUN): pyproject.toml | $(PY)
 
 $(TEST): pyproject.toml | $(PY)
 	$(PIP) install --quiet --editable '.[samples,test]'
+	@touch $@
+
+$(BENCH): pyproject.toml | $(PY)
+	$(PIP) install --quiet --editable '.[bench]'
 	@touch $@
 
 $(LINT): pyproject.toml | $(PY)

@@ -1,1 +1,1 @@
-"""Measurements to run by hand: `python -m benchmarks.neuron_call`."""
+"""Measurements to run by hand: `python -m benchmarks`, `python -m benchmarks.neuron_call`."""
