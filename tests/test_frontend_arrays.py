@@ -363,7 +363,7 @@ def test_views_and_writes(snippets):
             ("v[k] += 1\nv", {"v": v, "k": np.array([0, 2])}), ("np.copyto(a, v)\na", {"a": a, "v": v}),
             ("np.fill_diagonal(a, 0)\na", {"a": square}), ("b = a.T\nb[0] = 1\na", {"a": a}),
             ("b = a[::2, None, 1:]\nb *= 2\na", {"a": a}), ("r = a[0]\nr *= 2\na", {"a": a}),
-            ("b = a.reshape(12)\nb.sum()", {"a": a}), ("x += 1\nx", {"x": np.array(2.0)}),
+            ("b = a.reshape(12)\nb.sum()", {"a": a}), ("b = a.reshape(12)\nb[0] = 1\na", {"a": a}), ("b = a.reshape(12)\na[0] = 1\nb", {"a": a}), ("x += 1\nx", {"x": np.array(2.0)}),
             ("b = np.arange(6.0).reshape(2, 3)\nb[0, 0] = 1\nb", {"a": a}),
             ("x[()] + x[...]", {"x": np.array(2.0)}), ("image[1, 2] * 2.0", {"image": image}),
             ("image[1, 2] * x", {"image": image, "x": np.float32(2.5)}), ("image > 2", {"image": image}),
@@ -391,8 +391,6 @@ def test_writes_that_numpy_refuses(snippets):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("b = a.reshape(12)\nb[0] = 1\na", "reshape"),
-        ("b = a.reshape(12)\na[0] = 1\nb", "reshape"),
         ("b = np.diag(a)\na[0] = 1\nb", "diagonal"),
         ("np.partition(a, 2)", "np.partition is not supported"),
         ("np.linalg.eigvals(a[:, :3])", "np.linalg.eigvals is not supported"),

@@ -24,10 +24,15 @@ from .values import Abstract, ArrayRef, Object, Reshaped
 ALSO_SEEN = "is also seen through a reshape"
 
 
-def shares(st: State, base: Abstract, value: Value, why: str = ALSO_SEEN) -> ArrayRef:
-    """An array that NumPy makes a view of `base`; `value` holds the same numbers."""
+def shares(
+    st: State, base: Abstract, value: Value, why: str = ALSO_SEEN, ordered: bool = False
+) -> ArrayRef:
+    """An array that NumPy makes a view of `base`; `value` holds the same numbers.
+
+    `ordered`: all of them, each once and in C order.
+    """
     foreign = base.object.foreign if isinstance(base, ArrayRef) else ""
-    if why == ALSO_SEEN and isinstance(base, ArrayRef) and _is_in_order(st, base):
+    if ordered and isinstance(base, ArrayRef) and _is_in_order(st, base):
         return _other_shape(st, base.object, value)
     if isinstance(base, ArrayRef) and value is st.version(base.object):
         value = st.b.emit(copy, value)

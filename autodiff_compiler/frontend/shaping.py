@@ -44,7 +44,7 @@ def reshape(
     have = dims_of(st, ref)
     dims = resolve(st, sequence(st, shape), known.product(st, have))
     view = _same_but_ones(st, ref, have, dims)
-    return view or shares(st, ref, reshaped(st, read(st, ref), dims))
+    return view or shares(st, ref, reshaped(st, read(st, ref), dims), ordered=True)
 
 
 def _same_but_ones(
@@ -66,7 +66,7 @@ def ravel(st: State, a: Abstract, order: Abstract | None = None) -> Abstract:
     ref = as_ref(st, a)
     if ref.path is None and ref.object.contiguous and type_of(st, ref).rank == 1:
         return ref
-    return shares(st, ref, flat_value(st, read(st, ref)))
+    return shares(st, ref, flat_value(st, read(st, ref)), ordered=True)
 
 
 def flatten(st: State, a: Abstract, order: Abstract | None = None) -> Abstract:

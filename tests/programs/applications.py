@@ -126,7 +126,7 @@ class Polynomial:
         return total
 
     def __add__(self, other):
-        pairs = itertools.zip_longest(self.c, other.c, fillvalue=0.0)
+        pairs = list(itertools.zip_longest(self.c, other.c, fillvalue=0.0))
         return Polynomial([a + b for a, b in pairs])
 
     def __mul__(self, other):
