@@ -6,7 +6,7 @@ The programs stand in `library_sums`, `library_signals` and `library_shapes`; th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +51,7 @@ _STATE = inspect.Parameter("st", inspect.Parameter.POSITIONAL_ONLY)
 _OUT = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)
 
 
-def _handler(program: Callable[..., Any], out: bool) -> Handler:
+def _handler(program: Callable[..., Any], numpys: Mapping[str, inspect.Parameter]) -> Handler:
     signature = inspect.signature(program)
     parameters = list(signature.parameters.values())
 
@@ -63,25 +63,42 @@ def _handler(program: Callable[..., Any], out: bool) -> Handler:
         ]
         return st.inline_source(program, given)
 
-    more = [_OUT] if out else []
-    handler.__signature__ = inspect.Signature([_STATE, *parameters, *more])  # type: ignore[attr-defined]
+    shown = _by_keyword(parameters, numpys)
+    more = [_OUT] if "out" in numpys else []
+    handler.__signature__ = inspect.Signature([_STATE, *shown, *more])  # type: ignore[attr-defined]
     return handler
 
 
-def _takes_out(function: Any) -> bool:
+def _by_keyword(
+    parameters: list[inspect.Parameter], numpys: Mapping[str, inspect.Parameter]
+) -> list[inspect.Parameter]:
+    """What does not stand where NumPy has it is taken by keyword only."""
+    theirs = list(numpys.values())
+    for k, mine in enumerate(parameters[: len(theirs)]):
+        there = theirs[k]
+        if there.kind is there.VAR_POSITIONAL:
+            break
+        if there.name != mine.name or there.kind is there.KEYWORD_ONLY:
+            late = (p.replace(kind=p.KEYWORD_ONLY) for p in parameters[k:])
+            return [*parameters[:k], *late]
+    return parameters
+
+
+def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
+    """NumPy's own parameters; nothing where it does not tell."""
     try:
-        return "out" in inspect.signature(function).parameters
+        return inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return False
+        return {}
 
 
 for _function, _program in _PROGRAMS.items():
-    handles(_function)(_handler(_program, _takes_out(_function)))
+    handles(_function)(_handler(_program, _parameters(_function)))
 
 
 def _method(name: str, program: Callable[..., Any], *order: int) -> None:
     """An array method; `order`: where its arguments, the array first, stand in the program's."""
-    inner = _handler(program, False)
+    inner = _handler(program, {})
 
     def handler(st: Tracer, x: Abstract, *args: Abstract, **kwargs: Abstract) -> Abstract:
         given = [x, *args]
