@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -288,7 +288,7 @@ def _take(spec: Spec, value: Any, into: list) -> bool:
             return False
     elif len(value) != len(spec.items):
         return False
-    if spec.kind == "dict" and not all(same_value(a, b) for a, b in zip(value, spec.keys)):
+    if spec.kind == "dict" and not all(map(same_value, cast(Any, value), spec.keys)):
         return False
     return all(_take(item, part, into) for item, part in zip(spec.items, spec.parts(value)))
 
