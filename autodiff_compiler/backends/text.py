@@ -173,8 +173,8 @@ volatile while asm typeof main linux unix i386 alignas alignof bool constexpr fa
 static_assert thread_local true typeof_unqual
 """
 _RESERVED = {
-    # `_` takes what nobody reads.
-    "python": {*keyword.kwlist, *dir(builtins), "np", "self", "_"},
+    # `__` takes what nobody reads.
+    "python": {*keyword.kwlist, *dir(builtins), "np", "self", "__"},
     "c": set(_C_WORDS.split()),
 }
 

@@ -588,8 +588,7 @@ def _array_of_lists(x, dtype):
     values = from_lists(_map_lists(lambda e: value_at(e, level), x), dtype)
     if values.dtype.kind != "f":
         raise OracleError(f"a list with tangents became an array of dtype {values.dtype}")
-    tangents = from_lists(_map_lists(lambda e: _tangent_or_zero(e, level), x))
-    return make(level, values, tangents)
+    return make(level, values, from_lists(_map_lists(lambda e: _tangent_or_zero(e, level), x)))
 
 
 def _tangent_or_zero(x, level):

@@ -15,6 +15,7 @@ from .special import FOR_DOUBLES, FOR_FLOATS
 __all__ = [
     "ABI",
     "define",
+    "define_for_floats",
     "REQUIRED_FLAGS",
     "VECTOR_MATH",
     "PURE",
@@ -79,7 +80,7 @@ def define(text: str) -> None:
     _HELPERS[next(name for name in found.groups() if name)] = text.strip("\n") + "\n"
 
 
-def _for_floats(text: str) -> None:
+def define_for_floats(text: str) -> None:
     """A helper for double, and the same for float under a name that ends in `f`."""
     define(text.replace("REAL", "double").replace("@", ""))
     define(text.replace("REAL", "float").replace("@", "f"))
@@ -113,18 +114,18 @@ define("""
 
 # --- numbers --------------------------------------------------------------------------------------
 
-_for_floats("""
+define_for_floats("""
 /* the larger, NaN if either is */
 static inline REAL adc_max@(REAL a, REAL b) { return a > b || a != a ? a : b; }
 """)
-_for_floats("""
+define_for_floats("""
 /* the smaller, NaN if either is */
 static inline REAL adc_min@(REAL a, REAL b) { return a < b || a != a ? a : b; }
 """)
-_for_floats("""
+define_for_floats("""
 static inline REAL adc_sign@(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 """)
-_for_floats("""
+define_for_floats("""
 /* the remainder that has b's sign */
 static inline REAL adc_mod@(REAL a, REAL b) {
   REAL r = fmod@(a, b);
@@ -133,7 +134,7 @@ static inline REAL adc_mod@(REAL a, REAL b) {
   return (b < 0) != (r < 0) ? r + b : r;
 }
 """)
-_for_floats("""
+define_for_floats("""
 /* floor(a / b) of the exact quotient */
 static inline REAL adc_floordiv@(REAL a, REAL b) {
   REAL r, q, down;
@@ -146,7 +147,7 @@ static inline REAL adc_floordiv@(REAL a, REAL b) {
   return q - down > (REAL)0.5 ? down + 1 : down;
 }
 """)
-_for_floats("""
+define_for_floats("""
 /* log(exp(a) + exp(b)) */
 static inline REAL adc_logaddexp@(REAL a, REAL b) {
   const REAL d = a - b;
@@ -154,7 +155,7 @@ static inline REAL adc_logaddexp@(REAL a, REAL b) {
   return d > 0 ? a + log1p@(exp@(-d)) : d <= 0 ? b + log1p@(exp@(d)) : d;
 }
 """)
-_for_floats("""
+define_for_floats("""
 /* the same of base 2 */
 static inline REAL adc_logaddexp2@(REAL a, REAL b) {
   const REAL d = a - b, per_ln2 = (REAL)1.4426950408889634;
@@ -162,7 +163,7 @@ static inline REAL adc_logaddexp2@(REAL a, REAL b) {
   return d > 0 ? a + per_ln2 * log1p@(exp2@(-d)) : d <= 0 ? b + per_ln2 * log1p@(exp2@(d)) : d;
 }
 """)
-_for_floats("""
+define_for_floats("""
 static inline REAL adc_sinc@(REAL x) {
   const REAL z = (REAL)3.141592653589793 * x;
   return z == 0 ? 1 : sin@(z) / z;
@@ -240,7 +241,7 @@ static inline unsigned long long adc_trips(long long start, long long stop, long
 for _text in FOR_DOUBLES:
     define(_text)
 for _text in FOR_FLOATS:
-    _for_floats(_text)
+    define_for_floats(_text)
 
 #: Helpers without side effects.
 PURE = frozenset(_HELPERS) - {"ADC_CHECK", "ADC_MEMORY", "ADC_POLL", "ADC_POLL_TRIPS", "adc_ipow"}
@@ -420,72 +421,8 @@ static int adc_distinct(long long *rows, long long count, long long width) {
 # --- order ----------------------------------------------------------------------------------------
 
 for _text in order.FOR_NUMBERS:
-    _for_floats(_text)
+    define_for_floats(_text)
     define(_text.replace("REAL", "long long").replace("@", "i"))
-
-# --- matrix products ------------------------------------------------------------------------------
-
-_for_floats("""
-typedef REAL adc_vector@ __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
-""")
-_for_floats("""
-/* c = a b for 4 rows of a, stored column by column, and two vectors of columns of b */
-static inline void adc_tile@(long long depth, const REAL *a, const REAL *b, REAL *c) {
-  const adc_vector@ *v = (const adc_vector@ *)b;
-  adc_vector@ c00 = {0}, c01 = {0}, c10 = {0}, c11 = {0}, c20 = {0}, c21 = {0}, c30 = {0}, c31 = {0};
-  for (; depth > 0; depth--, a += 4, v += 2) {
-    const adc_vector@ b0 = v[0], b1 = v[1];
-    c00 += a[0] * b0; c01 += a[0] * b1;
-    c10 += a[1] * b0; c11 += a[1] * b1;
-    c20 += a[2] * b0; c21 += a[2] * b1;
-    c30 += a[3] * b0; c31 += a[3] * b1;
-  }
-  adc_vector@ *out = (adc_vector@ *)c;
-  out[0] = c00; out[1] = c01; out[2] = c10; out[3] = c11;
-  out[4] = c20; out[5] = c21; out[6] = c30; out[7] = c31;
-}
-""")
-_for_floats("""
-/* c = a b; a_row and a_column: how far apart the rows and columns of a stand in memory */
-static void adc_matmul@(
-    long long rows, long long columns, long long inner, const REAL *a, long long a_row,
-    long long a_column, const REAL *b, long long b_row, long long b_column, REAL *c) {
-  enum { WIDTH = 64 / sizeof(REAL), DEPTH = 128, COLUMNS = 8 * WIDTH };
-  for (long long i = 0; i < rows * columns; i++) c[i] = 0;
-  if (rows * columns < 64 || inner < 4) {
-    for (long long i = 0; i < rows; i++)
-      for (long long k = 0; k < inner; k++)
-        for (long long j = 0; j < columns; j++)
-          c[i * columns + j] += a[i * a_row + k * a_column] * b[k * b_row + j * b_column];
-    return;
-  }
-  REAL pa[4 * DEPTH], pb[COLUMNS * DEPTH], tile[4 * WIDTH];
-  for (long long k0 = 0; k0 < inner; k0 += DEPTH) {
-    const long long depth = inner - k0 < DEPTH ? inner - k0 : DEPTH;
-    for (long long j0 = 0; j0 < columns; j0 += COLUMNS) {
-      const long long wide = columns - j0 < COLUMNS ? columns - j0 : COLUMNS;
-      for (long long j = 0; j < wide; j += WIDTH)
-        for (long long k = 0; k < depth; k++)
-          for (long long w = 0; w < WIDTH; w++)
-            pb[j * depth + k * WIDTH + w] =
-                j + w < wide ? b[(k0 + k) * b_row + (j0 + j + w) * b_column] : 0;
-      for (long long i0 = 0; i0 < rows; i0 += 4) {
-        const long long high = rows - i0 < 4 ? rows - i0 : 4;
-        for (long long k = 0; k < depth; k++)
-          for (long long r = 0; r < 4; r++)
-            pa[k * 4 + r] = r < high ? a[(i0 + r) * a_row + (k0 + k) * a_column] : 0;
-        for (long long j = 0; j < wide; j += WIDTH) {
-          const long long some = wide - j < WIDTH ? wide - j : WIDTH;
-          adc_tile@(depth, pa, pb + j * depth, tile);
-          for (long long r = 0; r < high; r++)
-            for (long long w = 0; w < some; w++)
-              c[(i0 + r) * columns + j0 + j + w] += tile[r * WIDTH + w];
-        }
-      }
-    }
-  }
-}
-""")
 
 # --- stacks ---------------------------------------------------------------------------------------
 

@@ -44,9 +44,9 @@ class Statements:
             return [f"{targets[1]} = {text}" if targets[1] else text]
         if node.op.name == "nonzero" and len(node.results) > 1:
             mask = self.expressions.loose(node.operands[0])
-            return [f"{', '.join(t or '_' for t in targets)} = np.nonzero({mask})"]
+            return [f"{', '.join(t or '__' for t in targets)} = np.nonzero({mask})"]
         if node.op.kind == "linalg" and (len(node.results) > 1 or not any(targets)):
-            left = ", ".join(t or "_" for t in targets) if any(targets) else "_"
+            left = ", ".join(t or "__" for t in targets) if any(targets) else "__"
             return [f"{left} = {self.expressions.linalg_call(node)}"]
         return self._assigned(node, targets)
 
