@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..ir.graph import COND, FOR, WHILE, Block, Node, Value, carried_init
+from ..ir.graph import (
+    COND,
+    FOR,
+    WHILE,
+    Block,
+    Node,
+    Value,
+    body_of,
+    carried_init,
+    slot_params,
+    slot_yields,
+)
 from ..ir.types import Scalar
 
 __all__ = ["born_directly", "rings"]
@@ -55,14 +66,22 @@ def _sources(v: Value, made: dict[Value, Node], seen: set[Value]) -> set[Value]:
     node = made.get(v)
     if node is None:
         return {v}
+    k = node.results.index(v)
+    before: list[Value] = []
     if node.op is FOR or node.op is WHILE:
-        before = [i for i in carried_init(node) if not isinstance(i.type, Scalar)]
+        before = _ring_of(node, k)
     elif node.op is COND:
-        before = [y for b in node.blocks for y in b.results if not isinstance(y.type, Scalar)]
+        before = [b.results[k] for b in node.blocks]
     elif node.op.consumes is not None:
         before = [node.operands[node.op.consumes]]
     elif node.op.name in ("reshape", "copy"):
         before = [node.operands[0]]
-    else:
-        return set()
-    return set().union(*(_sources(b, made, seen) for b in before)) if before else set()
+    return set().union(*(_sources(b, made, seen) for b in before))
+
+
+def _ring_of(node: Node, k: int) -> list[Value]:
+    """The initial values of the slots that may hand their buffers to slot k."""
+    params = slot_params(node)
+    memory = [j for j, p in enumerate(params) if not isinstance(p.type, Scalar)]
+    inner = rings(body_of(node), params, slot_yields(node), memory)
+    return [carried_init(node)[j] for j in memory if inner[j] == inner[k]]

@@ -47,6 +47,13 @@ class _Frame:
     once: bool
 
 
+def _puts(node: Node) -> bool:
+    """Does the node, or one inside it, put anything on a stack?"""
+    return node.op.name in ("push", "poke") or any(
+        _puts(n) for block in node.blocks for n in block.nodes
+    )
+
+
 def _is_memory(t: Type) -> bool:
     return not isinstance(t, Scalar)
 
@@ -56,6 +63,7 @@ class Storage:
 
     `births[value]`: the buffer to allocate at its definition. `before[node]`: the copy of its
     consumed operand to make first. `shares`: reshapes and copies that are only another view.
+    `stays`: popped arrays that are read where they lie on the stack.
     """
 
     def __init__(
@@ -74,6 +82,7 @@ class Storage:
         self.births: dict[Value, Buffer] = {}
         self.before: dict[Node, Copy] = {}
         self.shares: set[Value] = set()
+        self.stays: set[Value] = set()
         self.loops: dict[Node, LoopPlan] = {}
         self.branches: dict[Node, BranchPlan] = {}
         self._function(shaped.function, set(inplace), list(results))
@@ -161,12 +170,29 @@ class Storage:
             self.where[node.results[0]] = self._writable(node, base)
             self.owned[node.results[0]] = True
             for r in node.results[1:]:
-                self._birth(r)
+                if self._may_stay(node, r):
+                    self.where[r], self.owned[r] = self._buffer(r, self._level), False
+                    self.stays.add(r)
+                else:
+                    self._birth(r)
         else:
             for r in node.results:
                 if _is_memory(r.type) and r not in self._fusion.inlined:
                     if not self._share(node, r):
                         self._birth(r)
+
+    def _may_stay(self, node: Node, v: Value) -> bool:
+        """May a popped array be read where it lies on its stack? Until something is pushed there."""
+        frame = self._stack[-1]
+        nodes = frame.block.nodes
+        last = self._fusion.last_use[frame.block].get(v, -1)
+        return (
+            node.op.name == "pop"
+            and isinstance(v.type, Array)
+            and v not in self._destination
+            and last < len(nodes)
+            and not any(_puts(n) for n in nodes[frame.at + 1 : last + 1])
+        )
 
     def _birth(self, v: Value) -> None:
         if not _is_memory(v.type):

@@ -34,6 +34,7 @@ def reduction(
 
     `c`: "start" (a number, "lowest" or "highest") and "step", the next of {x} so far and {y} (for
     integers "int", if it differs); or "better", if the place of the best {x} against {y} is meant.
+    "wins", "clause": for floats, when {x} takes the place of {y}, and OpenMP's word for that.
     """
 
     def infer(attrs: Mapping[str, Any], x: Type) -> tuple[Type, ...]:
@@ -77,11 +78,13 @@ prod = reduction(
 )
 max_ = reduction(
     "max", np.max, vjp=_extremum_vjp, spellings=("np.max", "np.amax", "ndarray.max"),
-    c={"start": "lowest", "step": "adc_max{f}({x}, {y})", "int": "({x} > {y} ? {x} : {y})"},
+    c={"start": "lowest", "step": "adc_max{f}({x}, {y})", "int": "({x} > {y} ? {x} : {y})",
+       "wins": "{x} > {y}", "clause": "max"},
 )  # fmt: skip
 min_ = reduction(
     "min", np.min, vjp=_extremum_vjp, spellings=("np.min", "np.amin", "ndarray.min"),
-    c={"start": "highest", "step": "adc_min{f}({x}, {y})", "int": "({x} < {y} ? {x} : {y})"},
+    c={"start": "highest", "step": "adc_min{f}({x}, {y})", "int": "({x} < {y} ? {x} : {y})",
+       "wins": "{x} < {y}", "clause": "min"},
 )  # fmt: skip
 any_ = reduction(
     "any", np.any, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.any", "ndarray.any"),

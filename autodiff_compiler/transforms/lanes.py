@@ -67,7 +67,7 @@ class _Lanes(Rewriter):
     def side_by_side(self, node: Node) -> bool:
         """Writes the loop as straight-line code under `if it runs at all`, if that can be done."""
         plan = self.planner.plan(node)
-        if plan is None or self.inner_is_better(node):
+        if plan is None or self.inner_is_better(plan):
             return False
         b, names = self.b, dict(self.env)
         start, stop = (self.env[v] for v in node.operands[:2])
@@ -95,12 +95,12 @@ class _Lanes(Rewriter):
         self.bind(node.results, results)
         return True
 
-    def inner_is_better(self, node: Node) -> bool:
-        """Has the body a loop that can be done side by side itself, and is more than a sum?"""
-        for inner in walk(node.blocks[0]):
+    def inner_is_better(self, plan: Plan) -> bool:
+        """Has the body a loop of its own kind that writes what comes from outside?"""
+        for inner in walk(plan.loop.blocks[0]):
             if inner.op is FOR:
-                plan = self.planner.plan(inner)
-                if plan is not None and plan.own:
+                found = self.planner.plan(inner)
+                if found is not None and any(plan.shared(p) for p in found.own):
                     return True
         return False
 

@@ -272,8 +272,10 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     /* cholesky.py:18: total += np.log(L[j, j]) */
   }
   /* cholesky.py:17: for j in range(n): */
-  double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
-  ADC_MEMORY(d_L);
+  const long long shape[] = {A_n0, A_n1};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_L = data;
   #pragma omp simd
   for (long long l = 0; l < A_n0 * A_n1; l++) {
     d_L[l] = 0.0;
@@ -347,11 +349,6 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
       d_L[j_3 * A_n1 + j_3] += t_20;
     }
   }
-  const long long shape[] = {A_n0, A_n1};
-  void *data;
-  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
-  double *result = data;
-  adc_copy(result, d_L, A_n0 * A_n1, sizeof(double));
 done:
   adc_leave(&frame);
   return status;

@@ -258,8 +258,10 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     }
   }
   /* cholesky_rows.py:8: for j in range(len(L)): */
-  double *d_L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
-  ADC_MEMORY(d_L);
+  const long long shape[] = {A_n0, A_n1};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_L = data;
   #pragma omp simd
   for (long long k = 0; k < A_n0 * A_n1; k++) {
     d_L[k] = 0.0;
@@ -310,11 +312,6 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     }
     d_L[j_1 * A_n1 + j_1] += t_18;
   }
-  const long long shape[] = {A_n0, A_n1};
-  void *data;
-  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
-  double *result = data;
-  adc_copy(result, d_L, A_n0 * A_n1, sizeof(double));
 done:
   adc_leave(&frame);
   return status;

@@ -279,9 +279,7 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
     const long long first_1 = adc_clip(1, u0_n0, 0, u0_n0);
     const long long length_1 = adc_length(first_1, adc_clip(-1, u0_n0, 0, u0_n0), 1);
-    double *t_4 = adc_alloc(&frame, length_1, sizeof(double));
-    ADC_MEMORY(t_4);
-    adc_copy(t_4, adc_pop(tape_u, length_1, sizeof(double)), length_1, sizeof(double));
+    const double *t_4 = adc_pop(tape_u, length_1, sizeof(double));
     #pragma omp simd
     for (long long i = 0; i < length_1; i++) {
       u[1 + i] = t_4[i];

@@ -297,9 +297,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
       d_x_2[i] = d_x_1[i];
       d_x_1[i] = 0.0;
     }
-    double *t_3 = adc_alloc(&frame, position_n0, sizeof(double));
-    ADC_MEMORY(t_3);
-    adc_copy(t_3, adc_pop(tape_x, position_n0, sizeof(double)), position_n0, sizeof(double));
+    const double *t_3 = adc_pop(tape_x, position_n0, sizeof(double));
     #pragma omp simd
     for (long long i = 0; i < position_n0; i++) {
       x[i] = t_3[i];

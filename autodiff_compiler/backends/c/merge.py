@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 from .prelude import math_names
 from .writer import Line, Loop, flat, words_in
@@ -27,8 +28,7 @@ _MATH = math_names()
 
 def join_loops(items: list[Line | Loop]) -> list[Line | Loop]:
     """The lines with loops joined, and arrays that nothing else needs turned into scalars."""
-    joined = _join(items)
-    return _scalars(joined)
+    return _rows(_scalars(_join(items)))
 
 
 # --- joining --------------------------------------------------------------------------------------
@@ -88,7 +88,9 @@ def _compatible(a: Loop, b: Loop) -> bool:
     if any(line.text.startswith("ADC_") for line in flat(b.children)):
         return False
     if _inner(a) or _inner(b):
-        return _inner(a) and _inner(b) and _apart(a, b, a.index)
+        # What is done once a row may stand in the loop over rows, unless it is dear.
+        dear = any(_calls(x) for x in (a, b) if not _inner(x))
+        return not dear and _apart(a, b, a.index)
     if bool(a.pragma) != bool(b.pragma) or _calls(a) and _calls(b):
         return False
     return _same_elements(a, b)
@@ -146,8 +148,11 @@ def _same_elements(a: Loop, b: Loop) -> bool:
 
 
 def _absorb(a: Loop, b: Loop, comments: list[Line]) -> None:
-    more = [found for found in _REDUCTION.findall(b.pragma) if found not in a.pragma]
-    a.pragma += "".join(more)
+    if _inner(a) or _inner(b):
+        a.pragma = ""
+    else:
+        more = [found for found in _REDUCTION.findall(b.pragma) if found not in a.pragma]
+        a.pragma += "".join(more)
     for line in comments:
         line.depth = a.depth + 1
     a.children = _join([*a.children, *comments, *b.children])
@@ -158,40 +163,39 @@ def _absorb(a: Loop, b: Loop, comments: list[Line]) -> None:
 
 
 def _scalars(items: list[Line | Loop]) -> list[Line | Loop]:
-    counts = Counter(word for line in flat(items) for word in line.words())
-    made = {
-        line.declares: line.text
-        for line in flat(items)
-        if line.declares and "= adc_alloc(" in line.text
-    }
+    counts, made = _local_arrays(items)
     gone: set[str] = set()
-    for loop in _innermost(items):
-        inside = Counter(word for line in loop.children for word in line.words())
-        for name in (name for name in made if name in inside):
+    for loop in _inside_out(items):
+        inside = Counter(word for line in flat(loop.children) for word in line.words())
+        for name in (name for name in made if name in inside and name not in gone):
             # Besides the loop, only the two lines that allocate it name it.
-            if (
-                inside[name]
-                and inside[name] + 2 == counts[name]
-                and _shrink(loop, name, made[name])
-            ):
+            if inside[name] + 2 == counts[name] and _shrink(loop, name, made[name].text):
                 gone.add(name)
     return _drop(items, gone)
 
 
-def _innermost(items: list[Line | Loop]):
+def _local_arrays(items: list[Line | Loop]) -> tuple[Counter[str], dict[str, Line]]:
+    """How often each word occurs, and the lines that allocate arrays, by name."""
+    lines = list(flat(items))
+    counts = Counter(word for line in lines for word in line.words())
+    made = {x.declares: x for x in lines if x.declares and "= adc_alloc(" in x.text}
+    return counts, made
+
+
+def _inside_out(items: list[Line | Loop]) -> Iterator[Loop]:
     for item in items:
         if isinstance(item, Loop):
-            if _inner(item):
-                yield from _innermost(item.children)
-            else:
-                yield item
+            yield from _inside_out(item.children)
+            yield item
 
 
 def _shrink(loop: Loop, name: str, made: str) -> bool:
     """Turns the array into a constant of the loop's body, if each trip writes its element first."""
-    uses = [line for line in loop.children if name in line.words()]
+    uses = [line for line in flat(loop.children) if name in line.words()]
     first = re.match(rf"{name}\[([^\[\]]*)\] = ", uses[0].text)
-    if not first or any(line.text.startswith(f"{name}[") for line in uses[1:]):
+    if not first or not any(uses[0] is x for x in loop.children):
+        return False
+    if any(line.text.startswith(f"{name}[") for line in uses[1:]):
         return False
     element = f"{name}[{first.group(1)}]"
     if any(line.text.count(element) != line.words().count(name) for line in uses):
@@ -204,6 +208,68 @@ def _shrink(loop: Loop, name: str, made: str) -> bool:
     for line in uses[1:]:
         line.text = line.text.replace(element, name)
     return True
+
+
+# --- arrays of which a row is enough ---------------------------------------------------------------
+
+
+def _rows(items: list[Line | Loop]) -> list[Line | Loop]:
+    """Where each trip of a loop writes its own rows of an array before it reads them, and nothing else
+    does, one row serves for all."""
+    counts, made = _local_arrays(items)
+    for loop in _outside_in(items):
+        if not _inner(loop):
+            continue
+        inside = Counter(word for line in flat(loop.children) for word in line.words())
+        for name in [name for name in made if name in inside]:
+            if inside[name] + 2 == counts[name] and _one_row(loop, name, made[name]):
+                del made[name]
+    return items
+
+
+def _outside_in(items: list[Line | Loop]) -> Iterator[Loop]:
+    for item in items:
+        if isinstance(item, Loop):
+            yield item
+            yield from _outside_in(item.children)
+
+
+def _one_row(loop: Loop, name: str, made: Line) -> bool:
+    """Keeps of the array what one trip of `loop` touches, if that is the same part every time."""
+    uses = list(_uses_under(loop, name, []))
+    lines, around = uses[0]
+    first = re.match(rf"{name}\[(.*) \* (\w+) \+ (\w+)\] = ", lines.text)
+    if not first:
+        return False
+    row, length, column = first.groups()
+    element = f"{name}[{row} * {length} + {column}]"
+    head = f"for (long long {column} = 0; {column} < {length}; {column}++) {{"
+    if "[" in row or loop.index not in words_in(row) or column in words_in(row):
+        return False
+    outer = {inner.index for inner in around[:-1]}
+    if outer & set(words_in(row)) or len(around) != 1:
+        return False  # inner loops move the row, too
+    for line, loops in uses:
+        if [x.head for x in loops] != [head] or line.text.count(element) != line.words().count(
+            name
+        ):
+            return False
+    size = re.search(r"adc_alloc\(&frame, (.*), sizeof\((\w[\w ]*)\)\);$", made.text)
+    if not size:
+        return False
+    made.text = f"{made.text[: size.start(1)]}{length}{made.text[size.end(1) :]}"
+    for line, _ in uses:
+        line.text = line.text.replace(element, f"{name}[{column}]")
+    return True
+
+
+def _uses_under(loop: Loop, name: str, around: list[Loop]) -> Iterator[tuple[Line, list[Loop]]]:
+    """The lines in the loop that name the array, each with the inner loops around it."""
+    for item in loop.children:
+        if isinstance(item, Loop):
+            yield from _uses_under(item, name, [*around, item])
+        elif name in item.words():
+            yield item, around
 
 
 _ALLOCATES = re.compile(r"[\w ]+ \*(\w+) = adc_alloc\(|ADC_MEMORY\((\w+)\);$")

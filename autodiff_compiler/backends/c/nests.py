@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cached_property
 
 from ...ir.build import KnownDim
 from ...ir.graph import Node, Value
@@ -78,6 +79,8 @@ class Nests(Expressions):
 
     def _is_flat(self, v: Value, node: Node | None = None) -> bool:
         """Can the array be run through in memory order, its operands side by side with it?"""
+        if self.dims[v] in self.walked:
+            return False
         if node is None:
             if v not in self.fusion.inlined or v in self.temporaries:
                 return True
@@ -88,6 +91,22 @@ class Nests(Expressions):
             return False
         arrays = [x for x in node.operands if isinstance(x.type, Array)]
         return all(self._sizes_of(x) == self._sizes_of(v) and self._is_flat(x) for x in arrays)
+
+    @cached_property
+    def walked(self) -> set[tuple[KnownDim, ...]]:
+        """The shapes of arrays that are run through row by row somewhere: then they always are, so that
+        the loops can be joined."""
+        found = set()
+        for node in self.fusion.live:
+            if node.op.kind == "reduce":
+                x = node.operands[0]
+                if x.type.rank > 1 and len(node.attrs["axes"]) < x.type.rank:
+                    found.add(self.dims[x])
+            elif node.op.kind == "elementwise" and node.result.type.rank > 1:
+                arrays = [x for x in node.operands if isinstance(x.type, Array)]
+                if any(self.dims[x] != self.dims[node.result] for x in arrays):
+                    found.add(self.dims[node.result])
+        return found
 
     def _sizes_of(self, v: Value) -> list[str]:
         return [n.text for n in self.shape(v)]
@@ -187,6 +206,9 @@ class Nests(Expressions):
         if wide:
             start = literal(0.0, F64)
         self.w.line(f"{'double' if wide else LOCAL[dtype]} {name} = {start};", early=True)
+        if dtype in FLOATS and "wins" in node.op.c:
+            self._extremum(node, name, outer or {})
+            return
         pragma = f"#pragma omp simd reduction(+:{name})" if node.op.c["step"] == "{x} + {y}" else ""
         if outer is None and len(sizes) > 1 and self._is_flat(x):
             with self.nest([self.count(sizes)], pragma, known=True) as (i,):
@@ -197,6 +219,23 @@ class Nests(Expressions):
         with self.nest(inner, pragma, known=True) as index:
             at = [fixed.get(k, i) for k, i in enumerate(index)]
             self._step(node, Text(name), self._once(x, self.element(x, at), node))
+
+    def _extremum(self, node: Node, name: str, outer: dict[int, Text]) -> None:
+        """A NaN is looked for beside: the choice alone is what processors do side by side."""
+        x, sizes = node.operands[0], self.shape(node.operands[0])
+        kind = LOCAL[x.type.dtype]
+        odd, candidate = self.names.fresh("odd"), self.names.fresh("", "t")
+        self.w.line(f"int {odd} = 0;", early=True)
+        clause = node.op.c["clause"]
+        inner = [Text("1") if k in outer else n for k, n in enumerate(sizes)]
+        pragma = f"#pragma omp simd reduction({clause}:{name}) reduction(|:{odd})"
+        with self.nest(inner, pragma, known=True) as index:
+            at = [outer.get(k, i) for k, i in enumerate(index)]
+            self.w.line(f"const {kind} {candidate} = {self.element(x, at)};")
+            better = fill(node.op.c["wins"], {"x": Text(candidate), "y": Text(name)}, C)
+            self.w.line(f"{name} = {better} ? {candidate} : {name};")
+            self.w.line(f"{odd} |= {candidate} != {candidate};")
+        self.w.line(f'if ({odd}) {name} = __builtin_nan("");')
 
     @staticmethod
     def _wide(node: Node) -> bool:

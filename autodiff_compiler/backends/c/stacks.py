@@ -69,7 +69,12 @@ class Stacks(LinearAlgebra):
             self.env[value] = Text(x)
             return
         count = self._count([self.size_of(n) for n in node.operands[1:]])
-        self._copy_out(value, f"adc_pop({name}, {count}, sizeof({kind}))", count, kind)
+        pop = f"adc_pop({name}, {count}, sizeof({kind}))"
+        if value in self.storage.stays:
+            x = self.name_of(value)
+            self.w.line(f"const {kind} *{x} = {pop};", x, f"{pop};")
+        else:
+            self._copy_out(value, pop, count, kind)
 
     def size_of(self, n: Value) -> Text:
         return self.atom(n)
