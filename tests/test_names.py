@@ -18,6 +18,8 @@ from tests.name_calls import MATH, NUMPY, SPECIAL, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 
+NO_FORM_IN_C = ("np.linalg.eigh", "np.linalg.svd")
+
 
 def own_calls():
     lines = [line for line in (MATH + SPECIAL + NUMPY).split("\n") if line]
@@ -46,7 +48,8 @@ def test_every_op_with_a_derivative_has_a_sample_call_of_each_of_its_names():
 
 @needs_compiler
 def test_the_back_ends_agree_on_them():
-    sample = own_calls()
+    # The signs of eigenvectors are NumPy's own.
+    sample = [call for call in own_calls() if call.name not in NO_FORM_IN_C]
     for k in range(0, len(sample), 24):
         group = sample[k : k + 24]
         f, args = names.function_of(group), names.arguments(group)
