@@ -195,6 +195,26 @@ static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   return s->data + s->used;
 }
 
+typedef double adc_vector __attribute__((vector_size(32), aligned(sizeof(double)), may_alias));
+
+/* the sum of products, in sixteen parts */
+static inline double adc_dot(long long n, const double *a, const double *b) {
+  adc_vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  long long k = 0;
+  for (; k + 16 <= n; k += 16) {
+    const adc_vector *x = (const adc_vector *)(a + k), *y = (const adc_vector *)(b + k);
+    s0 += x[0] * y[0];
+    s1 += x[1] * y[1];
+    s2 += x[2] * y[2];
+    s3 += x[3] * y[3];
+  }
+  for (; k + 4 <= n; k += 4) s0 += *(const adc_vector *)(a + k) * *(const adc_vector *)(b + k);
+  s0 = (s0 + s1) + (s2 + s3);
+  double sum = (s0[0] + s0[1]) + (s0[2] + s0[3]);
+  for (; k < n; k++) sum += a[k] * b[k];
+  return sum;
+}
+
 int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
 {
   (void)out;
@@ -222,11 +242,7 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     ADC_POLL(27);
     /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
     const long long length = adc_length(0, adc_clip(j, A_n1, 0, A_n1), 1);
-    double t = 0.0;
-    #pragma omp simd reduction(+:t)
-    for (long long k = 0; k < length; k++) {
-      t += L[j * A_n1 + k] * L[j * A_n1 + k];
-    }
+    const double t = adc_dot(length, &L[j * A_n1], &L[j * A_n1]);
     const double t_1 = sqrt(L[j * A_n1 + j] - t);
     double *place = adc_push(tape_value_1, 1, sizeof(double));
     ADC_MEMORY(place);
@@ -241,11 +257,7 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     for (long long i = t_3; i < A_n0; i++) {
       ADC_POLL(12);
       /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
-      double t_4 = 0.0;
-      #pragma omp simd reduction(+:t_4)
-      for (long long k = 0; k < length; k++) {
-        t_4 += L[i * A_n1 + k] * L[j * A_n1 + k];
-      }
+      const double t_4 = adc_dot(length, &L[i * A_n1], &L[j * A_n1]);
       const double t_5 = (L[i * A_n1 + j] - t_4) / L[j * A_n1 + j];
       double *place_2 = adc_push(tape_value, 1, sizeof(double));
       ADC_MEMORY(place_2);

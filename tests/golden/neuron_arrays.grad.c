@@ -115,6 +115,26 @@ static void adc_leave(adc_frame *f) {
   }
 }
 
+typedef double adc_vector __attribute__((vector_size(32), aligned(sizeof(double)), may_alias));
+
+/* the sum of products, in sixteen parts */
+static inline double adc_dot(long long n, const double *a, const double *b) {
+  adc_vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  long long k = 0;
+  for (; k + 16 <= n; k += 16) {
+    const adc_vector *x = (const adc_vector *)(a + k), *y = (const adc_vector *)(b + k);
+    s0 += x[0] * y[0];
+    s1 += x[1] * y[1];
+    s2 += x[2] * y[2];
+    s3 += x[3] * y[3];
+  }
+  for (; k + 4 <= n; k += 4) s0 += *(const adc_vector *)(a + k) * *(const adc_vector *)(b + k);
+  s0 = (s0 + s1) + (s2 + s3);
+  double sum = (s0[0] + s0[1]) + (s0[2] + s0[3]);
+  for (; k < n; k++) sum += a[k] * b[k];
+  return sum;
+}
+
 int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *where)
 {
   int status = 0;
@@ -132,11 +152,7 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   double *t = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(t);
   for (long long i = 0; i < x_n0; i++) {
-    double t_1 = 0.0;
-    #pragma omp simd reduction(+:t_1)
-    for (long long j = 0; j < w_n0; j++) {
-      t_1 += x[i * w_n0 + j] * w[j];
-    }
+    const double t_1 = adc_dot(w_n0, &x[i * w_n0], &w[0]);
     t[i] = t_1;
   }
   /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */

@@ -121,6 +121,10 @@ class Contractions(Nests):
         self, name: str, dtype: str, a: Strided, b: Strided, row: list[Text], column: list[Text],
         inner: Text,
     ) -> None:  # fmt: skip
+        if dtype == F64 and a.strides[-1].text == "1" and b.strides[0].text == "1":
+            places = [f"&{x}" for x in (a.at(*row, ZERO), b.at(ZERO, *column))]
+            self.w.line(f"const double {name} = adc_dot({inner}, {', '.join(places)});", name)
+            return
         kind = "double" if dtype == F32 else LOCAL[dtype]
         start = literal(0.0, F64) if dtype in FLOATS else ZERO
         self.w.line(f"{kind} {name} = {start};")

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from .prelude import define_for_floats
+from .prelude import define, define_for_floats
 
 define_for_floats("""
 typedef REAL adc_vector@ __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
+""")
+define("""
+/* the sum of products, in sixteen parts */
+static inline double adc_dot(long long n, const double *a, const double *b) {
+  adc_vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  long long k = 0;
+  for (; k + 16 <= n; k += 16) {
+    const adc_vector *x = (const adc_vector *)(a + k), *y = (const adc_vector *)(b + k);
+    s0 += x[0] * y[0];
+    s1 += x[1] * y[1];
+    s2 += x[2] * y[2];
+    s3 += x[3] * y[3];
+  }
+  for (; k + 4 <= n; k += 4) s0 += *(const adc_vector *)(a + k) * *(const adc_vector *)(b + k);
+  s0 = (s0 + s1) + (s2 + s3);
+  double sum = (s0[0] + s0[1]) + (s0[2] + s0[3]);
+  for (; k < n; k++) sum += a[k] * b[k];
+  return sum;
+}
 """)
 define_for_floats("""
 /* c = a b for 4 rows of a, stored column by column, and two vectors of columns of b */

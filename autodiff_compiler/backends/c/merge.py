@@ -22,6 +22,7 @@ __all__ = ["FLAT", "join_loops"]
 FLAT = "flat"
 
 _ASSIGNED = re.compile(r"(\w+) [-+*/|&^]?= ")
+_INTEGER = re.compile(r"const (?:long long|int) \w+ = (?!.*\badc_pop\b)|ADC_CHECK\(")
 _REDUCTION = re.compile(r" reduction\([+*]:\w+\)")
 _MATH = math_names()
 
@@ -52,7 +53,7 @@ def _join(items: list[Line | Loop]) -> list[Line | Loop]:
             waiting = []
             out.append(item)
             last = item
-        elif last is not None and (_is_comment(item) or item.early and not _depends(item, last)):
+        elif last is not None and (_is_comment(item) or _may_go_before(item, last)):
             waiting.append(item)
         else:
             out += [*waiting, item]
@@ -64,8 +65,10 @@ def _is_comment(line: Line) -> bool:
     return line.text.startswith("/*")
 
 
-def _depends(line: Line, loop: Loop) -> bool:
-    return not _assigned(loop).isdisjoint(line.words())
+def _may_go_before(line: Line, loop: Loop) -> bool:
+    """Integers and checks that read no array may be computed before a loop over arrays."""
+    early = line.early or _INTEGER.match(line.text) is not None and "[" not in line.text
+    return early and _assigned(loop).isdisjoint(line.words())
 
 
 def _assigned(loop: Loop) -> set[str]:
