@@ -187,6 +187,19 @@ def the_counter_in_a_loop_and_behind_it(x, k):
     return np.sum(z * z)
 
 
+@done(X, Y, 1, loops=1)
+def a_sum_that_an_inner_loop_looks_at(x, y, c):
+    s, t = 0.0, 0.0
+    for i in range(9):
+        for k in range(9):
+            t = np.sin(s * y[k]) + t
+        if c > 0:
+            s += x[i]
+        else:
+            s -= x[i]
+    return s * t
+
+
 @done(X)
 def columns_and_a_literal_start(x):
     y = np.ones((2, len(x) + 2))
@@ -250,19 +263,6 @@ def a_sum_that_is_looked_at(x):
         s += x[i]
         x[i] = s
     return np.sum(x * x)
-
-
-@left_alone(X, Y, 1)
-def a_sum_that_an_inner_loop_looks_at(x, y, c):
-    s, t = 0.0, 0.0
-    for i in range(9):
-        for k in range(9):
-            t = np.sin(s * y[k]) + t
-        if c > 0:
-            s += x[i]
-        else:
-            s -= x[i]
-    return s * t
 
 
 @left_alone(X)
