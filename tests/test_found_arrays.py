@@ -137,6 +137,18 @@ def call(x):
     return (x * x).sum()
 
 
+# Another shape of an array, made on one way only: its sizes are known there alone.
+
+
+@program(X, A)
+def reshaped_on_either_way(x, a):
+    if a[0, 0] > 0.5:
+        m = x.reshape(2, 3)
+    else:
+        m = (2.0 * x).reshape(3, 2)
+    return np.sum(m * m) * x[0]
+
+
 @pytest.mark.parametrize("fn, args, argnums, order", PROGRAMS)
 def test_derivatives(fn, args, argnums, order):
     kept = copy.deepcopy(args)
@@ -155,3 +167,15 @@ def test_values(fn, args, argnums, order, backend):
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ("python", "c"))
+@pytest.mark.parametrize("dtype", (np.int64, np.int32, np.float32, np.float64))
+def test_quantiles_at_whole_numbers_are_entries(backend, dtype):
+    def f(a, q, k):
+        return np.quantile(a, 1), np.quantile(a, q, axis=0), np.quantile(a, k), np.quantile(a, 1.0)
+
+    args = (np.arange(12, dtype=dtype).reshape(3, 4), np.array([0, 1, 1]), np.int64(0))
+    for ours, own in zip(ad.compile(f, backend=backend)(*args), f(*args), strict=True):
+        assert np.asarray(ours).dtype == np.asarray(own).dtype
+        np.testing.assert_array_equal(ours, own)

@@ -166,6 +166,40 @@ def products_with_matrices(a, x):
     return np.sum(y * y)
 
 
+@done(X, 2)
+def the_counter_in_both_arms(x, k):
+    z = np.zeros(9)
+    for i in range(9):
+        if k > 3:
+            z[i] = x[i] * i
+        else:
+            z[i] = x[i] + i
+    return np.sum(z * z)
+
+
+@done(X, 5, loops=1)
+def the_counter_in_a_loop_and_behind_it(x, k):
+    z = np.zeros(9)
+    for i in range(9):
+        for m in range(k):
+            z[i] += x[i] * i
+        z[i] *= i + 0.5
+    return np.sum(z * z)
+
+
+@done(X, Y, 1, loops=1)
+def a_sum_that_an_inner_loop_looks_at(x, y, c):
+    s, t = 0.0, 0.0
+    for i in range(9):
+        for k in range(9):
+            t = np.sin(s * y[k]) + t
+        if c > 0:
+            s += x[i]
+        else:
+            s -= x[i]
+    return s * t
+
+
 @done(X)
 def columns_and_a_literal_start(x):
     y = np.ones((2, len(x) + 2))

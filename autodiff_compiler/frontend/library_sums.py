@@ -186,21 +186,21 @@ def quantile(
     if method != "linear":
         raise NotImplementedError("a method of np.quantile other than 'linear'")
     lanes = _lanes(a, axis)
-    # A number of Python's takes the precision of the samples.
-    part = np.asarray(q, dtype=np.result_type(lanes, q) if lanes.dtype.kind == "f" else np.float64)
-    if not np.all((part >= 0) & (part <= 1)):
-        raise ValueError("Quantiles must be in the range [0, 1]")
     ordered = np.sort(lanes, 0)
     n = ordered.shape[0]
+    # A number of Python's takes the precision of the samples.
+    if np.asarray(q).dtype.kind in "bi":  # the least or the greatest, as they are
+        part = np.asarray(q, dtype=np.int64)
+    else:
+        dtype = np.result_type(lanes, q) if lanes.dtype.kind == "f" else np.float64
+        part = np.asarray(q, dtype=dtype)
+    if not np.all((part >= 0) & (part <= 1)):
+        raise ValueError("Quantiles must be in the range [0, 1]")
     places = part * (n - 1)
-    floor = np.floor(places)
-    before = floor.astype(np.int64)
-    after = np.minimum(before + 1, n - 1)
-    rest = np.reshape(places - floor, part.shape + (1,) * (lanes.ndim - 1))
-    low, high = ordered[before], ordered[after]
-    # From the nearer end, as NumPy rounds.
-    width = high - low
-    result = np.where(rest >= 0.5, high - width * (1 - rest), low + width * rest)
+    if part.dtype.kind == "i":
+        result = ordered[places]
+    else:
+        result = _between(ordered, places)
     last = ordered[n - 1]
     if lanes.dtype.kind == "f":
         result = np.where(np.isnan(last), last, result)
@@ -212,6 +212,18 @@ def quantile(
         gone = tuple(k % np.ndim(a) + part.ndim for k in axis)
         return np.expand_dims(result, gone)
     return np.expand_dims(result, axis % np.ndim(a) + part.ndim)
+
+
+def _between(ordered: Any, places: Any) -> Any:
+    """The entries at places that need not be whole."""
+    floor = np.floor(places)
+    before = floor.astype(np.int64)
+    after = np.minimum(before + 1, ordered.shape[0] - 1)
+    rest = np.reshape(places - floor, places.shape + (1,) * (ordered.ndim - 1))
+    low, high = ordered[before], ordered[after]
+    # From the nearer end, as NumPy rounds.
+    width = high - low
+    return np.where(rest >= 0.5, high - width * (1 - rest), low + width * rest)
 
 
 def percentile(

@@ -20,6 +20,11 @@ from .values import ArrayRef, At, Object, Path, Reshaped, Span1
 
 
 def object_dims(st: State, made: Object) -> tuple[KnownDim, ...]:
+    entry = st.heap[made]
+    if isinstance(
+        entry, Reshaped
+    ):  # nothing is emitted to learn them: it may be asked of another block
+        return entry.dims
     return st.b.dims[st.version(made)]
 
 
@@ -53,7 +58,7 @@ def dims_of(st: State, ref: ArrayRef) -> tuple[KnownDim, ...]:
 
 def type_of(st: State, ref: ArrayRef) -> Array:
     dims = dims_of(st, ref)
-    dtype = st.version(ref.object).type.dtype
+    dtype = st.version(ref.object.origin).type.dtype
     return Array(dtype, tuple(1 if isinstance(d, int) and d == 1 else None for d in dims))
 
 

@@ -53,6 +53,8 @@ class _Lanes(Rewriter):
         self.plan: Plan | None = None
         #: while a loop is being written side by side: how many trips, and the counter's range
         self.width = self.start = self.stop = Value(Scalar(I64))
+        #: how deep the block is that the trips are written to
+        self.depth = 0
         #: sums that nothing was added to yet
         self.untouched: set[Value] = set()
 
@@ -110,6 +112,7 @@ class _Lanes(Rewriter):
                 self.untouched.add(p)
             else:
                 self.env[p] = i
+        self.depth = self.b.depth
         self.nodes(node.blocks[0].nodes)
         self.b.span = node.span
         results = []
@@ -143,7 +146,8 @@ class _Lanes(Rewriter):
         numbers = self.b.emit(iota, self.width, dtype=I64)
         if self.b.constants.get(first) != 0:
             numbers = self.b.emit(TABLE["add"], numbers, first)
-        self.env[v] = numbers
+        if self.b.depth == self.depth:  # what an inner block makes, only that block can read
+            self.env[v] = numbers
         return numbers
 
     def place(self, k: int) -> Value:

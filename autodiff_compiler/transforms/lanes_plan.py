@@ -489,10 +489,8 @@ class _Sum:
         """The one branch of this block in whose arms the value is used, if it is used in arms."""
         if v in block.results:
             return None
-        holders = [
-            n for n in block.nodes if n.op is COND and any(_mentions(arm, v) for arm in n.blocks)
-        ]
-        if len(holders) > 1:
+        holders = [n for n in block.nodes if any(_mentions(inner, v) for inner in n.blocks)]
+        if len(holders) > 1 or any(n.op is not COND for n in holders):
             raise NotSideBySide
         return holders[0] if holders else None
 
