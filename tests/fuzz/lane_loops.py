@@ -22,7 +22,7 @@ FORWARD = [
     "k % n, n",
     "n - k % 2",
 ]
-OTHERS = ["n - 1, -1, -1", "0, n, 2", "-n, n", "-2, n - 2", "1 - n, 1", "2, 1", "-n, 0"]
+OTHERS = ["n - 1, -1, -1", "0, n, 2", "1 - n, n", "-2, n - 2", "1 - n, 1", "2, 1"]
 
 
 class LaneLoops(SimpleStatements):
@@ -320,12 +320,15 @@ class LaneLoops(SimpleStatements):
         v = self.pick(*s.vectors)
         e = self.bounded(s, 1)
 
-        def moved(*index):
+        def moved(*index, outside=False):
             """The index, of which one part is another one in some programs."""
             index = list(index)
             if self.chance(0.15):
                 at = self.rng.randrange(len(index))
                 index[at] = self.pick(i, j, f"{i} - 1", f"({j} + 1) % n", "0", f"n - 1 - {i}", "-1")
+                # The inner counter is no name outside of its loop.
+                if outside and j in index[at]:
+                    index[at] = i
             return f"[{', '.join(index)}]"
 
         ij, ik, kj, jj = moved(i, j), moved(i, k), moved(k, j), moved(j, j)
@@ -349,8 +352,8 @@ class LaneLoops(SimpleStatements):
         )
         lines = [f"for {i} in range({self.pick('n', 'n', '1, n', 'n - 1')}):"]
         if self.chance(0.3):
-            lines.append(INDENT + f"{m}{moved(i, i)} = {e}")
+            lines.append(INDENT + f"{m}{moved(i, i, outside=True)} = {e}")
         lines += indented([f"for {j} in range({span}):", *indented(update)])
         if self.chance(0.3):
-            lines.append(INDENT + f"{v}[{i}] = np.sin({v}[{i}] + {m}{moved(i, '0')})")
+            lines.append(INDENT + f"{v}[{i}] = np.sin({v}[{i}] + {m}{moved(i, '0', outside=True)})")
         return lines

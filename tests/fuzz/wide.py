@@ -130,7 +130,7 @@ np.cumsum(<v>) - 0.3 * np.cumprod(<p>)
 np.cumsum(<m>, axis=0)[<i>] + np.cumprod(<m>, axis=1)[:, <i>]
 np.cumulative_sum(<v>) * 0.5
 np.diff(<v>, prepend=<e>)
-np.diff(<v>, n=2, prepend=[<e>, 0.2]) + np.ediff1d(<v>, to_end=<e>)
+np.diff(<v>, n=2, prepend=<v>[:2]) + np.ediff1d(<v>, to_end=<e>)
 np.gradient(<v>) + np.gradient(<v>, 0.5)
 np.interp(2.3 * <v>, np.cumsum(<p>), <v>)
 np.convolve(<v>, [0.3, <e>, 0.5], "same")
@@ -186,7 +186,7 @@ MATRICES = """
 np.stack([<v>] * 2).sum() * <m>
 np.vstack([<m>[1:], <v>])
 np.concatenate([<m>[:, :1], <m>[:, 1:]], axis=1)
-np.stack([<V> * y for y in <V>], axis=1)
+np.stack([<V> * y for y in (<e>, 0.5, <e>)], axis=1)[:, :1] * <m>
 np.array([[y * z for y in <V>] for z in <V>])
 np.tile(<v>, (n, 1)) + np.repeat(<m>[:1], n, axis=0)
 np.pad(<m>, ((1, 0), (0, 1)))[:-1, 1:]
