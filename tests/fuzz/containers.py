@@ -250,6 +250,21 @@ z<u> = <v>
 z<u>[1:].fill(<e>)
 total += 0.3 * z<u>.item(0) + z<u>.sum()
 ---
+r<u>: float = np.tanh(<e>) * round(k / 2) + 0.3
+total += 0.1 * r<u> * int(2.7) * <e>
+---
+z<u> = <v>
+m<u> = z<u> > <c>
+z<u>[~m<u>] *= 0.5
+z<u>[m<u>] = <e>
+total += 0.2 * (z<u> @ <V>)
+---
+z<u> = np.empty_like(x)
+z<u>[:] = <v>
+np.add.at(z<u>, idx, 0.3 * <v>)
+np.subtract.at(z<u>, [0, -1], <e>)
+total += 0.2 * (z<u> @ <V>)
+---
 q<u>, r<u> = divmod(3.3 * <q>, 0.7)
 total += 0.1 * q<u> + r<u>
 ---

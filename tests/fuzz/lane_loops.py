@@ -38,12 +38,22 @@ class LaneLoops(SimpleStatements):
         span = self.pick(*FORWARD) if self.chance(0.85) else self.pick(*OTHERS)
         start = [f"{name} = {self.bounded(s, 1)}" for name in self.sums]
         start.append(f"{self.fixed} = np.zeros(3)")
+        head = f"for {i} in range({span}):"
+        if self.chance(0.2):
+            walked, y = self.pick(*s.vectors, f"{self.block_written}[:, 1]"), self.fresh("y")
+            head = f"for {i}, {y} in enumerate({walked}.copy()):"
+            self.locals.append(y)
         body = []
         for _ in range(self.rng.randint(1, 4)):
             body += self.lane_statement(s)
         end = [f"total += 0.1 * ({self.sums[0]} - {self.sums[1]} * {self.fixed}[1])"]
         s.floats += self.sums
-        return [*start, f"for {i} in range({span}):", *indented(body), *end]
+        if self.chance(0.15):
+            flags = self.fresh("m")
+            start.append(f"{flags} = np.zeros(n, dtype=bool)")
+            body.append(f"{flags}[{self.at()}] = {self.guard_of(s)}")
+            end.append(f"total += 0.1 * np.sum(x[{flags}])")
+        return [*start, head, *indented(body), *end]
 
     def lane_statement(self, s, inside=False):
         options = [self.lane_local] * 2 + [self.lane_sum] * 3 + [self.lane_store] * 4
@@ -115,6 +125,14 @@ class LaneLoops(SimpleStatements):
             f"min(math.tanh({p}), 0.413)",
             f"np.sqrt(1.0 + {p} ** 2) * 0.3",
             f"mix(np.sin({p}), np.cos({q}))",
+            f"float({p}) / (1.2 + float({q}) ** 2)",
+            f"np.sin({p}) * ({q} > {self.number()})",
+            f"0.2 * ({self.i} // 2) * np.cos({p})",
+            f"0.1 * {self.i} * {self.i} - ({self.i} % 3) * np.sin({p})",
+            f"min({self.i}, 2) * 0.3 * np.tanh({p})",
+            f"abs({self.i} - 2) * 0.2 + np.sin({p}) ** 2",
+            f"0.3 * int(2.1 * {p}) + np.sin({q})",
+            f"np.hypot(1.1, {p}) * 0.3",
         )
 
     def guard_of(self, s):
