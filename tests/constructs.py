@@ -15,6 +15,12 @@ _STATEMENTS = {
     ast.IfExp: "ternary",
     ast.Lambda: "lambda",
     ast.AnnAssign: "annotated assignment",
+    ast.Match: "match",
+    ast.NamedExpr: "walrus",
+    ast.GeneratorExp: "generator expression",
+    ast.DictComp: "dict comprehension",
+    ast.Nonlocal: "nonlocal",
+    ast.Try: "try finally",
 }
 _CALLS = {
     "range",
@@ -31,7 +37,8 @@ _CALLS = {
     "int",
     "float",
 }
-_METHODS = {
+_UFUNC_METHODS = {"outer", "reduce", "accumulate", "at"}
+_METHODS = _UFUNC_METHODS | {
     "sum",
     "mean",
     "min",
@@ -42,11 +49,13 @@ _METHODS = {
     "transpose",
     "astype",
     "append",
-    "outer",
-    "reduce",
-    "accumulate",
-    "at",
+    "items",
+    "values",
+    "ravel",
+    "sort",
+    "pop",
 }
+_MODULES = {"np", "math", "special"}
 _ATTRIBUTES = {"T", "shape", "size", "dtype"}
 
 
@@ -74,10 +83,14 @@ def _assign(node):
     for target in node.targets:
         if isinstance(target, (ast.Tuple, ast.List)):
             yield "tuple assignment"
+            if any(isinstance(e, ast.Starred) for e in target.elts):
+                yield "starred assignment"
             if all(isinstance(e, ast.Subscript) for e in target.elts):
                 yield "tuple assignment to subscripts"
             if _swaps(target, node.value):
                 yield "swap"
+        if isinstance(target, ast.Attribute):
+            yield "attribute written"
         if isinstance(target, ast.Subscript):
             yield "store"
             if len(node.targets) > 1:
@@ -107,6 +120,8 @@ def _is_mask_name(index):
 
 
 def _augmented(node):
+    if isinstance(node.target, ast.Attribute):
+        yield "attribute written"
     yield (
         "augmented assignment to a subscript"
         if isinstance(node.target, ast.Subscript)
@@ -186,26 +201,35 @@ def _subscript(node):
 
 
 def _call(node):
-    name = ast.unparse(node.func)
+    name = _dotted(node.func)
+    module = None if name is None else name.partition(".")[0]
     if isinstance(node.func, ast.Name):
         yield f"{name}()" if name in _CALLS else "call of a helper"
-    if name.startswith(("np.", "math.")):
-        yield name
-    if isinstance(node.func, ast.Attribute):
-        if node.func.attr in _METHODS:
-            yield f".{node.func.attr}()"
-        base = node.func.value
-        if (
-            isinstance(base, ast.Name)
-            and base.id not in ("np", "math", "rng", "r")
-            and node.func.attr not in _METHODS
-        ):
+    elif isinstance(node.func, ast.Attribute):
+        method = node.func.attr
+        if module in _MODULES and not (name.count(".") == 2 and method in _UFUNC_METHODS):
+            yield name
+        elif method in _METHODS:
+            yield f".{method}()"
+        elif module is not None and module not in ("rng", "r"):
             yield "method call"
+    if any(isinstance(a, ast.Starred) for a in node.args):
+        yield "starred argument"
     for keyword in node.keywords:
-        if keyword.arg in ("out", "axis", "keepdims", "dtype"):
+        if keyword.arg is None:
+            yield "double starred argument"
+        elif keyword.arg in ("out", "axis", "keepdims", "dtype"):
             yield f"{keyword.arg}="
         elif isinstance(node.func, ast.Name):
             yield "keyword argument"
+
+
+def _dotted(node):
+    """`np.linalg.det` as text; None where something else than names is asked, as in `f(x).sum`."""
+    if isinstance(node, ast.Name):
+        return node.id
+    base = _dotted(node.value) if isinstance(node, ast.Attribute) else None
+    return None if base is None else f"{base}.{node.attr}"
 
 
 def _attribute(node):
@@ -214,6 +238,8 @@ def _attribute(node):
 
 
 def _function(node):
+    if node.args.vararg or node.args.kwarg:
+        yield "star parameter"
     if node.args.defaults or any(node.args.kw_defaults):
         yield "default"
     if node.returns is not None or any(a.annotation for a in node.args.args):
@@ -229,6 +255,8 @@ def _function(node):
 
 def _comprehension(node):
     yield "comprehension"
+    if any(g.ifs for g in node.generators):
+        yield "comprehension with a condition"
 
 
 def _list(node):

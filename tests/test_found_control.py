@@ -102,6 +102,12 @@ def best_of_dicts(start, trips):
     return best["a"].sum() * best["b"]
 
 
+@found(np.array([0.4, -0.7]), 3, order=2)
+def condition_of_python_or_of_numpy(x, k):
+    u = x[0] if k > 2 else 0.5
+    return np.where(0.3 <= u, np.sin(x[1]), x[0]) * u
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("f", "args", "argnums", "order"), FOUND)
 def test_found(f, args, argnums, order, backend):

@@ -208,6 +208,28 @@ def columns_and_a_literal_start(x):
     return np.sum(y**2)
 
 
+@done(X, 7)
+def counters_used_in_two_arms(x, k):
+    s = 0.0
+    for i in range(len(x)):
+        if k > 3:
+            s += np.exp(-0.3 * i) * x[i]
+        else:
+            s -= 0.3 * i * x[i]
+        s += x[i] * i
+    return s
+
+
+@done(X, B, argnums=(0, 1), loops=1)
+def counter_first_used_in_an_inner_loop(x, a):
+    s = 0.0
+    for i in range(len(x)):
+        for j in range(3):
+            s += a[j, i] * np.sin(i * x[j])
+        s += x[i] * i
+    return s
+
+
 # --- trips that meet -------------------------------------------------------------------------------
 
 

@@ -161,7 +161,8 @@ def call_library(st: Tracer, function: Any, args: Args) -> Abstract:
 def _call_library(st: Tracer, function: Any, args: Args, kwargs: Kwargs) -> Abstract:
     """NumPy's functions, `math`'s and builtins."""
     everything = [*args, *kwargs.values()]
-    flavours.check_mixed(st, everything, "call")
+    # A condition only chooses: whose bool it is does not matter.
+    flavours.check_mixed(st, everything[1:] if function is np.where else everything, "call")
     result = with_known_integers(
         st, everything, lambda given: numpy_calls.call(
             st, function, given[: len(args)], dict(zip(kwargs, given[len(args) :]))

@@ -386,7 +386,7 @@ class _Lanes(Rewriter):
         body = node.blocks[0]
         bounds = [self.env[v] for v in node.operands[:3]]
         init = [self.handed(i, p) for i, p in zip(carried_init(node), slot_params(node))]
-        counter = b.param(Scalar(I64), body.params[0].name)
+        counter, names = b.param(Scalar(I64), body.params[0].name), dict(self.env)
         self.env[body.params[0]] = counter
         params = []
         for p, i in zip(slot_params(node), init):
@@ -396,7 +396,8 @@ class _Lanes(Rewriter):
         self.nodes(body.nodes)
         yields = [self.handed(y, p) for y, p in zip(slot_yields(node), slot_params(node))]
         block = b.close([counter, *params], yields)
-        b.span = node.span
+        # What was made when it was asked for in the loop is no value outside of it.
+        self.env, b.span = names, node.span
         self.bind(node.results, b.for_(bounds, init, block))
 
     def handed(self, v: Value, to: Value) -> Value:
@@ -410,10 +411,10 @@ class _Lanes(Rewriter):
         blocks = []
         for arm in node.blocks:
             b.open()
-            untouched = set(self.untouched)
+            untouched, names = set(self.untouched), dict(self.env)
             self.nodes(arm.nodes)
             results = [self.handed(v, r) for v, r in zip(arm.results, node.results)]
-            self.untouched = untouched
+            self.untouched, self.env = untouched, names
             blocks.append(b.close([], results))
         b.span = node.span
         self.bind(node.results, b.cond(self.env[node.operands[0]], *blocks))

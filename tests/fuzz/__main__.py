@@ -25,6 +25,7 @@ def jobs_for(n, seed, backend, strange=False):
             "outside": strange,
             "second": s % 8 == 0,
             "primal": s % 4 == 1,
+            "unoptimised": s % 4 != 3,
         }
         for s in range(seed, seed + n)
     ]

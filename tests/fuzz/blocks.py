@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from .expressions import Scope
-from .statements import INDENT, SimpleStatements, indented
+from .lane_loops import LaneLoops
+from .statements import INDENT, indented
+from .wide import WideStatements
 
 
-class Statements(SimpleStatements):
+class Statements(WideStatements, LaneLoops):
     LIMIT = 3  # how deep blocks nest
 
     def block(self, s: Scope, size, depth):
@@ -78,8 +80,15 @@ class Statements(SimpleStatements):
             self.carried_row,
             self.for_sequence,
             self.segments,
+            self.lane_loop,
+            self.lane_loop,
+            self.lane_loop,
+            self.lane_matrix,
+            self.lane_matrix,
         ]
         exits = [self.leave, self.leave, self.early_return] if s.loop else [self.early_return]
+        if self.due and self.chance(0.3):
+            return self.wide(s, depth)
         draw = self.rng.random()
         if depth < self.LIMIT and draw < 0.33:
             return self.pick(*blocks)(s, depth)

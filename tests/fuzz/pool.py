@@ -21,6 +21,7 @@ class Worker:
         self._environment = dict(
             os.environ,
             AUTODIFF_COMPILER_CACHE_DIR=cache,
+            AUTODIFF_COMPILER_CHECK="1",
             OMP_NUM_THREADS="1",
             OPENBLAS_NUM_THREADS="1",
             PYTHONPATH=str(ROOT),

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import shlex
+import shutil
 import sys
 import tempfile
 
 from . import generate, outside
 from .check import outcome
 
+UNOPTIMISED = str(pathlib.Path(__file__).with_name("unoptimised_cc.sh"))
+COMPILER = os.environ.get("AUTODIFF_COMPILER_CC")
+
+
+def choose_compiler(unoptimised):
+    if unoptimised and COMPILER is None and shutil.which("cc") and shutil.which("sh"):
+        os.environ["AUTODIFF_COMPILER_CC"] = f"sh {shlex.quote(UNOPTIMISED)}"
+    elif COMPILER is None:
+        os.environ.pop("AUTODIFF_COMPILER_CC", None)
+
 
 def job_outcome(job, folder):
+    choose_compiler(job.get("unoptimised", False))
     seed = job["seed"]
     kind = None
     source = job.get("source")

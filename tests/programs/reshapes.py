@@ -27,6 +27,14 @@ def columns_of_a_reshape(x):
     return np.sum(a**2) + np.sum(b[0])
 
 
+@program(matrix(2, 3), second_order=True)
+def a_transpose_that_is_written(m):
+    t = m.transpose()
+    t[1:, 0] *= m[1, 1:]
+    t += 0.5 * m.transpose()[::-1]
+    return np.sum(m.transpose(1, 0) @ m) + t[0, 1] ** 2
+
+
 @program(matrix(2, 3))
 def a_flat_view_of_a_copy(m):
     a = m.copy()
