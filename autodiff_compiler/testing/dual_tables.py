@@ -572,7 +572,7 @@ def _passive(name):
 
 for _name in (
     "isin isreal iscomplex isrealobj isneginf isposinf array_equiv nanargmax nanargmin iterable lexsort "
-    "tril_indices triu_indices diag_indices ix_ indices can_cast promote_types broadcast_shapes"
+    "tril_indices triu_indices diag_indices diag_indices_from tril_indices_from triu_indices_from ix_ indices can_cast promote_types broadcast_shapes"
 ).split():
     _passive(_name)
 
