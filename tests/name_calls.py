@@ -219,7 +219,7 @@ np.linalg.cross(v[:3], w[:3])
 np.linalg.diagonal(a)
 np.linalg.matmul(a, m)
 np.linalg.matrix_transpose(m)
-np.linalg.tensordot(a, m, 1)
+np.linalg.tensordot(a, m, axes=1)
 np.linalg.vecdot(v, w)
 np.linalg.eigvalsh(h)
 np.linalg.eigh(h)[0]

@@ -14,6 +14,7 @@ import numpy as np
 from . import library_shapes as shapes
 from . import library_signals as signals
 from . import library_sums as sums
+from . import library_windows as windows
 from .registry import Handler, handles
 from .values import Abstract, Static
 
@@ -41,6 +42,8 @@ _PROGRAMS: dict[Any, Callable[..., Any]] = {
     np.compress: shapes.compress, np.choose: shapes.choose, np.select: shapes.select,
     np.put: shapes.put, np.putmask: shapes.putmask, np.place: shapes.place,
     np.array_equal: shapes.array_equal, np.rollaxis: shapes.rollaxis,
+    np.hanning: windows.hanning, np.hamming: windows.hamming, np.blackman: windows.blackman,
+    np.bartlett: windows.bartlett,
 }  # fmt: skip
 #: What later versions of NumPy have under one name, or earlier ones under another.
 _LATER = {
