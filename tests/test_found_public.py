@@ -1,10 +1,13 @@
 """What programs in the style of public code found: ranges as arrays, pieces in a list that grew, windows."""
 
+from functools import reduce
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 import autodiff_compiler as ad
-from autodiff_compiler.testing import check_grads
+from autodiff_compiler.testing import check_grads, grad_dual
 
 both_back_ends = pytest.mark.parametrize("backend", ["python", "c"])
 
@@ -141,3 +144,70 @@ def test_windows(window, backend):
         x = np.arange(1.0, n + 1.0)
         np.testing.assert_allclose(made(x, n), x * window(n), rtol=1e-14, atol=1e-15, strict=True)
     check_grads(lambda x: np.sum((x * window(len(x))) ** 2), (np.arange(1.0, 6.0),))
+
+
+class Link(NamedTuple):
+    a: float
+    alpha: float
+    joint: str = "revolute"
+
+
+CHAIN = [Link(0.3, 0.5), Link(0.5, 0.0), Link(0.2, -0.4, joint="prismatic")]
+
+
+def turned(link, q):
+    theta, d = (q, 0.2) if link.joint == "revolute" else (0.0, 0.2 + q)
+    c, s = np.cos(theta), np.sin(theta)
+    return np.array([[c, -s, link.a * c], [s, c, link.a * s + np.sin(link.alpha)], [0, 0, 1 + d]])
+
+
+def by_comprehension(q):
+    whole = reduce(np.matmul, [turned(link, angle) for link, angle in zip(CHAIN, q)], np.eye(3))
+    return np.sum(whole * np.arange(9.0).reshape(3, 3))
+
+
+def by_loop(q):
+    total = 0.0
+    for k, (angle, link) in enumerate(zip(q, CHAIN)):
+        if angle > 5.0:
+            break
+        total += (k + 1) * np.sum(turned(link, angle) ** 2)
+    return total
+
+
+@pytest.mark.parametrize("f", [by_comprehension, by_loop])
+@both_back_ends
+def test_unlike_items_next_to_an_array(f, backend):
+    """The array must be as long as the items are many: with a longer one too, only a shorter one is refused."""
+    for q in (
+        np.array([0.3, -0.5, 0.8]),
+        np.array([0.3, -0.5, 0.8, 2.0]),
+        np.array([0.3, 6.0, 0.8]),
+    ):
+        value, slope = ad.value_and_grad(f, backend=backend)(q)
+        assert np.isclose(value, f(q), rtol=1e-14)
+        np.testing.assert_allclose(slope, grad_dual(f, (q,), 0), rtol=1e-12, atol=1e-15)
+    with pytest.raises(ad.UnsupportedError, match="shorter"):
+        ad.grad(f, backend=backend)(np.array([0.3, -0.5]))
+
+
+def test_a_list_next_to_an_array_must_not_change():
+    def f(x):
+        items = [Link(1.0, 2.0), Link(2.0, 3.0, "prismatic"), Link(3.0, 1.0)]
+        total = 0.0
+        for link, v in zip(items, x):
+            items.append(link)
+            total += turned(link, v)[0, 0]
+        return total
+
+    with pytest.raises(ad.UnsupportedError):
+        ad.grad(f)(np.ones(3))
+
+
+def test_a_diagonal_is_filled_in_the_dual_numbers_too():
+    def f(x):
+        w = np.outer(x, x)
+        np.fill_diagonal(w, x[0] * 3.0)
+        return np.sum(np.sin(w))
+
+    check_grads(f, (np.array([0.4, -0.3, 1.1]),))

@@ -92,8 +92,7 @@ def operand(st: State, x: Abstract) -> Operand:
         return Operand(value, NUMPY_DTYPE[value.type.dtype])
     if isinstance(x, RangeVal):
         value, length = range_value(st, x)
-        some = st.b.emit(ge, known.value(st, length), known.const(st, 1))
-        st.check(some, "NumPy makes an array of floats of an empty range")
+        st.check_at_least(length, 1, "NumPy makes an array of floats of an empty range")
         return Operand(value, np.dtype(np.int64))
     what = repr(x.value) if isinstance(x, Static) else describe(st, x)
     st.refuse(f"{what} is no number or array")
