@@ -345,6 +345,13 @@ np.tril_indices(3)[0] * s
 a[np.tril_indices(3)]
 a[np.triu_indices(3, 1)]
 a[np.diag_indices(3)]
+a[np.diag_indices_from(a)]
+a[np.tril_indices_from(a, -1)]
+m[np.triu_indices_from(m, k=1)]
+v[range(2, 0, -1)]
+m[range(2), 1]
+np.array(range(3)) * s
+np.dot(range(5), v)
 np.searchsorted(np.cumsum(p), v)
 np.searchsorted(np.cumsum(p), v, side="right")
 np.searchsorted(np.cumsum(p), s)

@@ -27,11 +27,12 @@ from ..ops.elementwise import and_, cast, ge, le, ne, trunc_to_int
 from ..ops.index import store
 from ..ops.shape import copy, full
 from ..ops.stack import to_array
-from . import known
+from . import known, progressions
 from .frames import PythonRaises
 from .state import State
-from .values import Abstract, ArrayRef, ListRef, Num, Static, TupleVal
+from .values import Abstract, ArrayRef, ListRef, Num, RangeVal, Static, TupleVal
 from .views import dims_of, fit, read, read_scalar, type_of
+from .walk import describe
 
 __all__ = [
     "Operand", "operand", "is_operand", "is_number", "is_static_number", "read", "type_of", "dims_of", "as_value",
@@ -89,8 +90,19 @@ def operand(st: State, x: Abstract) -> Operand:
     if isinstance(x, (TupleVal, ListRef)):
         value = as_value(st, x)
         return Operand(value, NUMPY_DTYPE[value.type.dtype])
-    what = repr(x.value) if isinstance(x, Static) else f"a {type(x).__name__}"
+    if isinstance(x, RangeVal):
+        value, length = range_value(st, x)
+        st.check_at_least(length, 1, "NumPy makes an array of floats of an empty range")
+        return Operand(value, np.dtype(np.int64))
+    what = repr(x.value) if isinstance(x, Static) else describe(st, x)
     st.refuse(f"{what} is no number or array")
+
+
+def range_value(st: State, x: RangeVal) -> tuple[Value, KnownDim]:
+    """The numbers of a range as an array of i64, and how many they are."""
+    first, last, by = (convert(st, operand(st, b).value, I64) for b in (x.start, x.stop, x.step))
+    length = progressions.length_of(st, first, last, by)
+    return progressions.whole_numbers(st, first, by, length), length
 
 
 def strong(x: Operand) -> Operand:

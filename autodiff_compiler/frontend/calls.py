@@ -26,8 +26,10 @@ from . import (
     numpy_calls,
     objects,
     reflection,
+    scipy_stats,
 )
 from .frames import RESULT, RETURNED, Frame, PythonRaises
+from .registry import invoke
 from .scopes import FunctionNode, scope_of
 from .source import find_source
 from .values import (
@@ -97,6 +99,11 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
         args = [_used(st, function, x) for x in args]
         return _call_library(st, function, args, kwargs)
     source = callee.source or ("const", function)
+    if isinstance(function, MethodType):
+        of_norm = scipy_stats.handler(function.__self__, function.__name__)
+        if of_norm is not None:
+            return _of_norm(st, of_norm, function.__name__, args, kwargs)
+    scipy_stats.refuse_others(st, function)
     if isinstance(function, FunctionType):
         return _inline(st, function, source, args, kwargs)
     if isinstance(function, MethodType):
@@ -216,6 +223,10 @@ def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> 
     if isinstance(owner, Static) and not isinstance(
         owner.value, (int, float, np.generic, np.ufunc)
     ):
+        of_norm = scipy_stats.handler(owner.value, bound.name)
+        if of_norm is not None:
+            return _of_norm(st, of_norm, bound.name, args, kwargs)
+        scipy_stats.refuse_others(st, owner.value, bound.name)
         return call(st, objects.method(st, bound), [owner, *args], kwargs)
     flavours.check_mixed(st, [owner, *args, *kwargs.values()], "call")
     return with_known_integers(
@@ -223,6 +234,13 @@ def _call_method(st: Tracer, bound: BoundMethod, args: Args, kwargs: Kwargs) -> 
             st, bound, given[: len(args)], dict(zip(kwargs, given[len(args) :]))
         ),
     )  # fmt: skip
+
+
+def _of_norm(st: Tracer, of_norm: Any, name: str, args: Args, kwargs: Kwargs) -> Abstract:
+    args = [_used(st, of_norm, x) for x in args]
+    everything = [*args, *kwargs.values()]
+    flavours.check_mixed(st, everything, "call")
+    return invoke(st, of_norm, f"scipy.stats.norm.{name}", args, kwargs)
 
 
 def _call_string(st: Tracer, text: str, name: str, args: Args) -> Abstract:

@@ -14,7 +14,17 @@ from ..ops import elementwise as ew
 from ..ops.index import load, store
 from ..ops.shape import copy, expand_dims
 from . import known, library_shapes, ufuncs
-from .arrays import as_array, convert, dtype_of, fresh_array, named_dtype, type_of
+from .arrays import (
+    as_array,
+    as_value,
+    convert,
+    dtype_of,
+    fresh_array,
+    items_of,
+    named_dtype,
+    type_of,
+)
+from .contract import turned
 from .creation import filled
 from .frames import PythonRaises
 from .indexing import getitem
@@ -22,7 +32,7 @@ from .keys import SliceVal
 from .registry import given, handles, integer, one_axis, sequence
 from .reshaping import flat_value, reshaped
 from .state import State
-from .values import Abstract, ArrayRef, Static, TupleVal
+from .values import Abstract, ArrayRef, ListRef, Static, TupleVal
 from .views import fit
 
 if TYPE_CHECKING:
@@ -94,8 +104,34 @@ def _arrays(st: State, given_arrays: Abstract) -> list[Value]:
     return [convert(st, v, name) for v in values]
 
 
+def _grown(st: State, x: Abstract) -> Value | None:
+    """A list that grew in a loop, as an array with an axis more; None for anything else."""
+    if not isinstance(x, ListRef) or items_of(st, x) is not None:
+        return None
+    whole = as_value(st, x)
+    st.check_at_least(st.b.dims[whole][0], 1, "need at least one array to concatenate")
+    return whole
+
+
+def _side_by_side(st: State, whole: Value, axis: int) -> Abstract:
+    """The pieces along the first axis of `whole`, joined along an axis of theirs."""
+    rank = whole.type.rank - 1
+    if rank == 0:
+        raise PythonRaises("zero-dimensional arrays cannot be concatenated")
+    order = [*range(1, axis + 1), 0, *range(axis + 1, rank + 1)]
+    value = turned(st, whole, order)
+    dims = list(st.b.dims[value])
+    dims[axis : axis + 2] = [known.product(st, dims[axis : axis + 2])]
+    return fresh_array(st, reshaped(st, value, dims))
+
+
 @handles(np.concatenate)
 def concatenate(st: State, arrays: Abstract, axis: Abstract | None = FIRST) -> Abstract:
+    whole = _grown(st, arrays)
+    if whole is not None:
+        if not given(axis):
+            return fresh_array(st, flat_value(st, whole))
+        return _side_by_side(st, whole, one_axis(st, axis, whole.type.rank - 1))
     values = _arrays(st, arrays)
     if not given(axis):
         return fresh_array(st, joined(st, [flat_value(st, v) for v in values], 0))
@@ -106,6 +142,11 @@ def concatenate(st: State, arrays: Abstract, axis: Abstract | None = FIRST) -> A
 
 @handles(np.stack)
 def stack(st: State, arrays: Abstract, axis: Abstract | None = FIRST) -> Abstract:
+    whole = _grown(st, arrays)
+    if whole is not None:
+        k = one_axis(st, axis, whole.type.rank)
+        order = [*range(1, k + 1), 0, *range(k + 1, whole.type.rank)]
+        return fresh_array(st, turned(st, whole, order))
     values = _arrays(st, arrays)
     along = one_axis(st, axis, values[0].type.rank + 1)
     return fresh_array(
@@ -120,17 +161,33 @@ def _at_least(st: State, value: Value, rank: int) -> Value:
 
 @handles(np.hstack)
 def hstack(st: State, tup: Abstract) -> Abstract:
+    whole = _grown(st, tup)
+    if whole is not None:
+        rank = whole.type.rank - 1
+        return _side_by_side(st, whole, min(rank - 1, 1)) if rank else fresh_array(st, whole)
     values = [_at_least(st, v, 1) for v in _arrays(st, tup)]
     return fresh_array(st, joined(st, values, 0 if values[0].type.rank == 1 else 1))
 
 
 @handles(np.vstack)
 def vstack(st: State, tup: Abstract) -> Abstract:
+    whole = _grown(st, tup)
+    if whole is not None:
+        if whole.type.rank == 1:
+            whole = st.b.emit(expand_dims, whole, axes=(1,))
+        return fresh_array(st, whole) if whole.type.rank == 2 else _side_by_side(st, whole, 0)
     return fresh_array(st, joined(st, [_at_least(st, v, 2) for v in _arrays(st, tup)], 0))
 
 
 @handles(np.column_stack)
 def column_stack(st: State, tup: Abstract) -> Abstract:
+    whole = _grown(st, tup)
+    if whole is not None:
+        if whole.type.rank == 1:
+            return fresh_array(st, st.b.emit(expand_dims, whole, axes=(0,)))
+        if whole.type.rank == 2:
+            return fresh_array(st, turned(st, whole, (1, 0)))
+        return _side_by_side(st, whole, 1)
     values = _arrays(st, tup)
     columns = [st.b.emit(expand_dims, v, axes=(1,)) if v.type.rank == 1 else v for v in values]
     return fresh_array(st, joined(st, columns, 1))

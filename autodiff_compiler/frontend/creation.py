@@ -14,7 +14,7 @@ from ..ir.types import BOOL, F64, I64, NUMPY_DTYPE, Scalar
 from ..ops import elementwise as ew
 from ..ops.index import load, store
 from ..ops.shape import copy as copy_op
-from ..ops.shape import expand_dims, full, iota
+from ..ops.shape import expand_dims, full
 from . import known, library_shapes
 from .arrays import (
     as_array,
@@ -28,6 +28,7 @@ from .arrays import (
     to_dtype,
 )
 from .frames import PythonRaises
+from .progressions import counting, length_of, whole_numbers
 from .registry import dtype_argument, flag, given, handles, integer, sequence
 from .reshaping import dim
 from .state import State
@@ -57,15 +58,6 @@ def shape_of(st: State, shape: Abstract) -> list[KnownDim]:
 def filled(st: State, value: Value, dims: Sequence[KnownDim]) -> Value:
     sizes = [known.value(st, d) for d in dims]
     return st.b.emit(full, value, *sizes, ones=known.ones_of(dims))
-
-
-def counting(st: State, n: KnownDim, dtype: str = I64) -> Value:
-    """0, 1, ..., n - 1."""
-    one = isinstance(n, int) and n == 1
-    result = st.b.emit(iota, known.value(st, n), dtype=dtype, one=one)
-    if dtype == I64:
-        st.distinct.add(result)
-    return result
 
 
 def _constant(st: State, shape: Abstract, dtype: Abstract | None, number: int) -> ArrayRef:
@@ -218,16 +210,10 @@ def arange(
 
 
 def _int_length(st: State, first: Value, last: Value, by: Value) -> KnownDim:
-    """max(0, ceil((last - first) / by)), in integers."""
     step = st.b.constants.get(by)
     if step is None or step == 0:
         st.check(st.b.emit(ew.ne, by, known.const(st, 0)), "Maximum allowed size exceeded")
-    distance = known.calculate(st, ew.sub, last, first)
-    if step == 1:
-        return known.calculate(st, ew.maximum, distance, 0)
-    negative = known.calculate(st, ew.sub, 0, distance)
-    trips = known.calculate(st, ew.sub, 0, known.calculate(st, ew.floordiv, negative, by))
-    return known.calculate(st, ew.maximum, trips, 0)
+    return length_of(st, first, last, by)
 
 
 def _float_length(st: State, first: Value, last: Value, by: Value) -> KnownDim:
@@ -254,12 +240,7 @@ def _int_progression(st: State, first: Value, by: Value, length: KnownDim, dtype
     start, step = st.b.constants.get(first), st.b.constants.get(by)
     if (start, step) == (0, 1) and dtype != BOOL:
         return counting(st, length, dtype)
-    out = counting(st, length)
-    if step != 1:
-        out = st.b.emit(ew.mul, out, by)
-    if start != 0:
-        out = st.b.emit(ew.add, out, first)
-    return convert(st, out, dtype)
+    return convert(st, whole_numbers(st, first, by, length), dtype)
 
 
 @handles(np.linspace)

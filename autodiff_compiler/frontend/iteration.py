@@ -41,11 +41,13 @@ Index = int | Value
 @dataclass
 class Sequence:
     """`length`: known (an int) or a graph value. `apart`: its items may differ in kind, so that
-    walking it means taking it apart at compile time."""
+    walking it means taking it apart at compile time. `at_most`: a bound on the length that is known.
+    """
 
     length: Index
     item: Callable[[Index], Abstract]
     apart: bool = False
+    at_most: int | None = None
 
 
 def taken(st: Tracer, x: Abstract) -> Abstract:
@@ -94,6 +96,7 @@ def sequence(st: Tracer, x: Abstract) -> Sequence:
             inner.length,
             lambda i: TupleVal((_plus(st, x.start, i), inner.item(i))),
             inner.apart,
+            inner.at_most,
         )
     if isinstance(x, ReversedVal):
         return _reversed(st, sequence(st, x.items))
@@ -128,12 +131,16 @@ def _of_zip(st: Tracer, x: ZipVal) -> Sequence:
     parts = [sequence(st, item) for item in x.items]
     lengths = [p.length for p in parts]
     known_lengths = [n for n in lengths if isinstance(n, int)]
+    bounds = known_lengths + [p.at_most for p in parts if p.at_most is not None]
     length: Index = min(known_lengths) if known_lengths else lengths[0] if lengths else 0
     for n in lengths:
         if not isinstance(n, int):
             length = known.calculate(st, ew.minimum, length, n)
     return Sequence(
-        length, lambda i: TupleVal(tuple(p.item(i) for p in parts)), any(p.apart for p in parts)
+        length,
+        lambda i: TupleVal(tuple(p.item(i) for p in parts)),
+        any(p.apart for p in parts),
+        min(bounds, default=None),
     )
 
 
@@ -222,3 +229,18 @@ def known_items(st: Tracer, x: Abstract, what: str) -> list[Abstract]:
             st, f"{what} needs a length that is known at compile time", "write the items out"
         )
     return [found.item(k) for k in range(found.length)]
+
+
+def growing_lists(st: Tracer, iterable: Abstract) -> dict[Any, Any]:
+    """The lists that are walked over and may grow, with their versions."""
+    if isinstance(iterable, ListRef):
+        return {iterable.object: st.heap[iterable.object]}
+    inner: tuple[Abstract, ...] = ()
+    if isinstance(iterable, ZipVal):
+        inner = iterable.items
+    elif isinstance(iterable, (EnumerateVal, ReversedVal)):
+        inner = (iterable.items,)
+    found: dict[Any, Any] = {}
+    for part in inner:
+        found.update(growing_lists(st, part))
+    return found

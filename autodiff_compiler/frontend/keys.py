@@ -15,10 +15,10 @@ from ..ops import elementwise as ew
 from ..ops.index import index as index_op
 from ..ops.index import slice_
 from . import known
-from .arrays import as_value, convert, fresh_array, items_of, operand
+from .arrays import as_value, convert, fresh_array, items_of, operand, range_value
 from .frames import PythonRaises
 from .state import State
-from .values import Abstract, ArrayRef, ListRef, Num, Span1, Static, TupleVal
+from .values import Abstract, ArrayRef, ListRef, Num, RangeVal, Span1, Static, TupleVal
 from .views import all_of, type_of
 
 NO_INDEX = "only integers, slices, `...`, `np.newaxis` and integer or boolean arrays are indices"
@@ -53,6 +53,8 @@ def normal(st: State, item: Any) -> Any:
         return literal if literal is not None else convert(st, item.value, I64)
     if isinstance(item, (ListRef, TupleVal)):
         item = _list_item(st, item)
+    if isinstance(item, RangeVal):
+        return fresh_array(st, range_value(st, item)[0])
     if isinstance(item, ArrayRef):
         return _array_item(st, item)
     raise PythonRaises(NO_INDEX)

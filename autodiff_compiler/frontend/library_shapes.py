@@ -78,6 +78,28 @@ def diag_indices(n: Any, ndim: Any = 2) -> Any:
     return (np.arange(n),) * ndim
 
 
+def diag_indices_from(arr: Any) -> Any:
+    if arr.ndim < 2:
+        raise ValueError("input array must be at least 2-d")
+    n = arr.shape[0]
+    for m in arr.shape:
+        if m != n:
+            raise ValueError("All dimensions of input must be of equal length")
+    return diag_indices(n, arr.ndim)
+
+
+def tril_indices_from(arr: Any, k: Any = 0) -> Any:
+    if arr.ndim != 2:
+        raise ValueError("input array must be 2-d")
+    return tril_indices(arr.shape[-2], k, arr.shape[-1])
+
+
+def triu_indices_from(arr: Any, k: Any = 0) -> Any:
+    if arr.ndim != 2:
+        raise ValueError("input array must be 2-d")
+    return triu_indices(arr.shape[-2], k, arr.shape[-1])
+
+
 def argwhere(a: Any) -> Any:
     return np.stack(np.nonzero(np.atleast_1d(a)), -1)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import UnsupportedError
 from ..ops.elementwise import not_
 from . import (
     arrays,
@@ -33,16 +34,13 @@ from .values import (
     Abstract,
     ArrayRef,
     DictRef,
-    EnumerateVal,
     IterRef,
     ListRef,
     Num,
     Object,
     Poison,
     RangeVal,
-    ReversedVal,
     Static,
-    ZipVal,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -512,7 +510,7 @@ def _over_sequence(st: Tracer, loop: loops.Loop, iterable: Abstract) -> None:
     if source.apart and isinstance(source.length, int):
         _unroll_items(st, loop, iterable, source.length)
         return
-    grown = _growing_lists(st, iterable)
+    grown = iteration.growing_lists(st, iterable)
 
     def begin(counter: Any) -> None:
         for made, version in grown.items():
@@ -527,10 +525,44 @@ def _over_sequence(st: Tracer, loop: loops.Loop, iterable: Abstract) -> None:
         return
     loop.at_least_one = isinstance(length, int)
     stop = st.b.const(length) if isinstance(length, int) else length
-    loops.counted(st, loop, (st.b.const(0), stop, st.b.const(1)))
+    bounds = (st.b.const(0), stop, st.b.const(1))
+    if source.apart and source.at_most is not None:
+        _, error = st.attempt(lambda: loops.counted(st, loop, bounds))
+        if isinstance(error, NeedsKnown):
+            _unroll_to_the_bound(st, loop, iterable, source.at_most, error)
+        elif error is not None:
+            raise error
+    else:
+        loops.counted(st, loop, bounds)
     for made, version in grown.items():
         if st.heap[made] is not version:
             st.refuse("a list must not change while it is walked over", "walk over a copy of it")
+
+
+def _unroll_to_the_bound(
+    st: Tracer, loop: loops.Loop, iterable: Abstract, count: int, error: UnsupportedError
+) -> None:
+    """`zip` of items that are not alike with an array, which must be as long as they are many."""
+    assert isinstance(loop.node, ast.For)
+    target = loop.node.target
+
+    def item(k: int) -> Abstract:
+        source = iteration.sequence(st, iterable)
+        if source.at_most != count:
+            st.refuse("a list must not grow or shrink while it is walked over", "walk over a copy")
+        return source.item(k)
+
+    def bind(k: int) -> Callable[[], None]:
+        return lambda: assign(st, target, item(k))
+
+    def unroll() -> None:
+        length = iteration.sequence(st, iterable).length
+        st.check_same(length, count, "`zip` of unlike items with an array that is shorter")
+        loops.unrolled(st, loop, [bind(k) for k in range(count)])
+
+    _, second = st.attempt(unroll)
+    if second is not None:
+        raise error
 
 
 def _unroll_items(st: Tracer, loop: loops.Loop, iterable: Abstract, length: int) -> None:
@@ -551,21 +583,6 @@ def _unroll_items(st: Tracer, loop: loops.Loop, iterable: Abstract, length: int)
     st.at(loop.node)
     if not st.raised():
         items()
-
-
-def _growing_lists(st: Tracer, iterable: Abstract) -> dict[Any, Any]:
-    """The lists that are walked over and may grow, with their versions."""
-    if isinstance(iterable, ListRef):
-        return {iterable.object: st.heap[iterable.object]}
-    inner: tuple[Abstract, ...] = ()
-    if isinstance(iterable, ZipVal):
-        inner = iterable.items
-    elif isinstance(iterable, (EnumerateVal, ReversedVal)):
-        inner = (iterable.items,)
-    found: dict[Any, Any] = {}
-    for part in inner:
-        found.update(_growing_lists(st, part))
-    return found
 
 
 HANDLERS: dict[type, Callable[[Any, Any], None]] = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..ir.graph import Value
 from ..ir.types import Array, Stack
 from .frames import HIDDEN, Frame, Snapshot
+from .state import State
 from .values import (
     HEAPED,
     Abstract,
@@ -133,7 +134,7 @@ def operands_of(x: Any) -> list[Value]:
     return found
 
 
-def describe(st: Tracer, x: Any) -> str:
+def describe(st: State, x: Any) -> str:
     """What a value is, in a message's words."""
     if isinstance(x, Static):
         return (

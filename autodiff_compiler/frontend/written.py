@@ -14,6 +14,7 @@ import numpy as np
 from . import library_shapes as shapes
 from . import library_signals as signals
 from . import library_sums as sums
+from . import library_windows as windows
 from .registry import Handler, handles
 from .values import Abstract, Static
 
@@ -34,12 +35,15 @@ _PROGRAMS: dict[Any, Callable[..., Any]] = {
     np.tile: shapes.tile, np.rot90: shapes.rot90, np.diagflat: shapes.diagflat,
     np.vander: shapes.vander, np.tri: shapes.tri, np.argwhere: shapes.argwhere,
     np.tril_indices: shapes.tril_indices, np.triu_indices: shapes.triu_indices,
-    np.diag_indices: shapes.diag_indices, np.extract: shapes.extract,
+    np.diag_indices: shapes.diag_indices, np.diag_indices_from: shapes.diag_indices_from,
+    np.tril_indices_from: shapes.tril_indices_from, np.triu_indices_from: shapes.triu_indices_from, np.extract: shapes.extract,
     np.logspace: shapes.logspace, np.atleast_3d: shapes.atleast_3d, np.dstack: shapes.dstack,
     np.repeat: shapes.repeat, np.delete: shapes.delete, np.insert: shapes.insert,
     np.compress: shapes.compress, np.choose: shapes.choose, np.select: shapes.select,
     np.put: shapes.put, np.putmask: shapes.putmask, np.place: shapes.place,
     np.array_equal: shapes.array_equal, np.rollaxis: shapes.rollaxis,
+    np.hanning: windows.hanning, np.hamming: windows.hamming, np.blackman: windows.blackman,
+    np.bartlett: windows.bartlett,
 }  # fmt: skip
 #: What later versions of NumPy have under one name, or earlier ones under another.
 _LATER = {

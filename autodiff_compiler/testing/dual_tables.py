@@ -557,6 +557,14 @@ def putmask(a, mask, values):
 
 
 @rule()
+def fill_diagonal(a, val, wrap=False):
+    if wrap or np.ndim(primal(a)) != 2:
+        raise OracleError("this call of fill_diagonal")
+    places = np.arange(min(np.shape(primal(a))))
+    a[places, places] = from_lists(val)
+
+
+@rule()
 def put(a, ind, v, mode="raise"):
     a[np.ravel(primal(from_lists(ind)))] = from_lists(v)
 
@@ -572,7 +580,7 @@ def _passive(name):
 
 for _name in (
     "isin isreal iscomplex isrealobj isneginf isposinf array_equiv nanargmax nanargmin iterable lexsort "
-    "tril_indices triu_indices diag_indices ix_ indices can_cast promote_types broadcast_shapes"
+    "tril_indices triu_indices diag_indices diag_indices_from tril_indices_from triu_indices_from ix_ indices can_cast promote_types broadcast_shapes"
 ).split():
     _passive(_name)
 

@@ -9,7 +9,7 @@ import types
 
 import numpy as np
 
-from . import dual_linalg, dual_special, dual_tables  # noqa: F401  (their rules)
+from . import dual_linalg, dual_special, dual_stats, dual_tables  # noqa: F401  (their rules)
 from .dual_core import (
     UFUNCS,
     Dual,
@@ -140,7 +140,7 @@ class FunctionStandIn:
 
     def __init__(self, real):
         self._real = real
-        self.__name__ = real.__name__
+        self.__name__ = getattr(real, "__name__", type(real).__name__)
 
     def __call__(self, *args, **kwargs):
         rule = rule_of(self._real)
@@ -261,6 +261,10 @@ def stand_in(x):
         return MathFunction(x.__name__)
     if getattr(x, "__module__", None) in ("operator", "_operator") or x is operator:
         return x
+    if dual_stats.is_norm(x):
+        return dual_stats.Norm()
+    if isinstance(x, types.MethodType) and dual_stats.is_norm(x.__self__):
+        return getattr(dual_stats.Norm(), x.__name__)
     if callable(x) and _home(x) in ("numpy", "scipy"):
         return FunctionStandIn(x)
     return x
