@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autodiff_compiler.backends.c import emit_c
+from autodiff_compiler.backends.c.prelude import helpers
 from autodiff_compiler.errors import CheckFailed, Span
 from autodiff_compiler.ir.build import Builder
 from autodiff_compiler.ir.graph import CHECK, Function
@@ -596,6 +597,65 @@ def test_under_sanitizers(tmp_path):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300
     )
     assert ran.returncode == 0, (ran.stdout + ran.stderr)[-4000:]
+
+
+ODD_ALLOCATOR = """
+#include <stdlib.h>
+#include <string.h>
+/* blocks that begin 16 bytes past a multiple of 64, with bytes behind them that must stay as they are */
+static long torn;
+static void *odd_block(size_t n) {
+  char *q = malloc(n + 256), *p = (char *)(((size_t)q + 95) & ~(size_t)63) + 16;
+  ((char **)p)[-1] = q;
+  ((size_t *)p)[-2] = n;
+  memset(p + n, 90, 64);
+  return p;
+}
+static void odd_free(void *block) {
+  char *p = block;
+  if (!p) return;
+  for (int k = 0; k < 64; k++) torn += p[((size_t *)p)[-2] + k] != 90;
+  free(((char **)p)[-1]);
+}
+static void *odd_realloc(void *old, size_t n) {
+  char *p = odd_block(n);
+  if (old) memcpy(p, old, ((size_t *)old)[-2] < n ? ((size_t *)old)[-2] : n);
+  odd_free(old);
+  return p;
+}
+#define malloc odd_block
+#define realloc odd_realloc
+#define free odd_free
+#define ADC_KEEP 0
+"""
+FILLED_TO_THE_BRIM = """
+int main(void) {
+  for (long long n = 1000; n < 90000; n += 777) {
+    adc_frame frame = {adc_enter(), 0, 0};
+    adc_mark mark;
+    adc_stack *s;
+    long long room;
+    adc_alloc(&frame, 1, 8);
+    mark = adc_here(&frame);
+    s = adc_stack_new(&frame);
+    for (long long k = 0; k < n; k++) *(double *)adc_push(s, 1, 8) = 1.0;
+    room = s->room / 8;
+    adc_release(&frame, mark);
+    memset(adc_alloc(&frame, room, 8), 0, room * 8);
+    adc_leave(&frame);
+  }
+  return torn != 0;
+}
+"""
+
+
+def test_an_array_fits_where_a_stack_was(tmp_path):
+    words = ("enter", "leave", "alloc", "stack_new", "push", "here", "release")
+    lines, _ = helpers({f"adc_{word}" for word in words})
+    source, program = tmp_path / "brim.c", tmp_path / "brim"
+    source.write_text("\n".join([ODD_ALLOCATOR, *lines, FILLED_TO_THE_BRIM]))
+    subprocess.run([CC, "-std=gnu99", "-O1", "-w", str(source), "-o", str(program)], check=True)
+    assert subprocess.run([str(program)]).returncode == 0
 
 
 # --- loops that vectorise -------------------------------------------------------------------------
