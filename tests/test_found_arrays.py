@@ -179,3 +179,30 @@ def test_quantiles_at_whole_numbers_are_entries(backend, dtype):
     for ours, own in zip(ad.compile(f, backend=backend)(*args), f(*args), strict=True):
         assert np.asarray(ours).dtype == np.asarray(own).dtype
         np.testing.assert_array_equal(ours, own)
+
+
+@pytest.mark.parametrize("backend", ("python", "c"))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_softmax_of_infinite_entries(backend, dtype):
+    special = pytest.importorskip("scipy.special")
+
+    def f(a):
+        return special.softmax(a, axis=1)
+
+    a = np.array([[1.0, np.inf, 2.0], [1.0, -np.inf, 2.0], [-np.inf] * 3], dtype=dtype)
+    ours = ad.compile(f, backend=backend)(a)
+    assert ours.dtype == dtype
+    np.testing.assert_allclose(ours, f(a), rtol=1e-6)
+
+
+LARGEST = (
+    lambda x, y: max(x[0], 0.0) * 1.1,
+    lambda x, y: min(0, x[0]) + x,
+    lambda x, y: max(x[0], y[0]) * x,
+)
+
+
+@pytest.mark.parametrize("f", LARGEST)
+def test_the_largest_of_two_precisions_is_refused(f):
+    with pytest.raises(ad.UnsupportedError, match="of a float32 and another number"):
+        ad.compile(f)(X.astype(np.float32), X)

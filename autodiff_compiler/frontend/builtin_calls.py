@@ -190,8 +190,10 @@ def _better(st: State, best: Abstract, item: Abstract, better: str, name: str) -
     x, y = operand(st, scalar(st, item, name)), operand(st, scalar(st, best, name))
     python = x.weak is not None and y.weak is not None
     dtype = x.dtype if x.dtype == y.dtype else np.result_type(x.dtype, y.dtype)
-    if dtype == np.dtype(np.float32) and x.dtype != y.dtype:
-        st.refuse(f"{name} of a float32 and another number is not supported", "convert them first")
+    if x.dtype != y.dtype and np.dtype(np.float32) in (x.dtype, y.dtype):
+        # What follows is in single precision if this one wins, and in double if the other does.
+        hint = f"convert them first: `{name}(x, np.float32(0))`"
+        st.refuse(f"{name} of a float32 and another number is not supported", hint)
     values = [ufuncs.to_dtype(st, v, dtype) for v in (x, y)]
     mixed = x.mixed or y.mixed or (x.weak is None) != (y.weak is None)
     return Num(st.b.emit(ew.select, wins, *values), python or mixed, mixed)

@@ -61,4 +61,5 @@ def weighted_logsumexp(a: Any, b: Any, top: Any, axis: Any) -> Any:
 
 def softmax(x: Any, top: Any, axis: Any) -> Any:
     share = np.exp(x - top)
-    return share / np.sum(share, axis=axis, keepdims=True)
+    total = np.sum(share, axis=axis, keepdims=True)
+    return share / np.where(total < np.inf, total, np.nan)  # an entry of inf leaves no number
