@@ -34,6 +34,16 @@ def test_every_construct_is_drawn():
     assert {name: counts[name] for name in required if counts[name] < 0.02 * len(jobs)} == {}
 
 
+def test_constructs_are_named_alike():
+    assert constructs("np.cos(v2).astype(float)") == {"np.cos", ".astype()"}
+    assert constructs("np.multiply.outer(v, np.array(L8).mean())") == {
+        ".outer()",
+        "np.array",
+        ".mean()",
+    }
+    assert constructs("np.linalg.solve(A, v).sum()") == {"np.linalg.solve", ".sum()"}
+
+
 def _failures(results):
     return [r for r in results if r["status"] in ("mismatch", "crash", "invalid")]
 
