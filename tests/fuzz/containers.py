@@ -212,6 +212,9 @@ rows<u>[1] = rows<u>[0] * rows<u>[2]
 rows<u>[2][1:] *= 0.5
 total += 0.1 * np.stack(rows<u>).sum()
 ---
+rows<u> = [y * np.cos(<V>) for y in <V>]
+total += 0.1 * (np.stack(rows<u>, axis=1) @ <V>).sum() + 0.1 * np.vstack(rows<u>)[1, 0]
+---
 held<u> = (<v>, <m>)
 held<u>[0][1:] *= <e>
 held<u>[1][<i>] = held<u>[0]
@@ -240,7 +243,9 @@ total += 0.2 * x<u>[0] * x<u>[-1]
 z<u> = <v>
 np.copyto(z<u>, <V>, where=<V> < 0.413)
 np.put(z<u>, [1, 0], <e>)
-total += 0.2 * z<u>.sum()
+b<u> = <m>
+np.fill_diagonal(b<u>, 0.3 * z<u>[0])
+total += 0.2 * (b<u> @ z<u>).sum()
 ---
 z<u> = <m>
 np.put_along_axis(z<u>, idx[:, None], <e>, axis=1)
