@@ -211,3 +211,16 @@ def test_a_diagonal_is_filled_in_the_dual_numbers_too():
         return np.sum(np.sin(w))
 
     check_grads(f, (np.array([0.4, -0.3, 1.1]),))
+
+
+def test_a_text_that_a_run_decides_is_refused_with_a_way_out():
+    def f(x):
+        total = 0.0
+        for i, v in enumerate(x):
+            kind = "call" if i % 2 == 0 else "put"
+            total += v**2 if kind == "call" else v
+        return total
+
+    with pytest.raises(ad.UnsupportedError, match="`'call'` on one way") as caught:
+        ad.grad(f)(np.ones(3))
+    assert "list of the texts" in caught.value.hint
