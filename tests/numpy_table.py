@@ -352,7 +352,7 @@ v[range(2, 0, -1)]
 m[range(2), 1]
 np.array(range(3)) * s
 np.dot(range(5), v)
-np.r_[v, 1.0, w]
+np.r_[v, w, w[:2]]
 np.c_[v, w]
 np.searchsorted(np.cumsum(p), v)
 np.searchsorted(np.cumsum(p), v, side="right")
