@@ -349,7 +349,10 @@ def _seeds(program: Program, value: Tree, request: Request) -> list[int]:
         t = results[value[1]].type
         if t.dtype in FLOATS and (isinstance(t, Scalar) or t.rank == 0):
             return [value[1]]
-        raise TypeError(f"the gradient is that of a scalar float, and this function returns {t}")
+        way = "; take its sum or mean, or use vjp" if isinstance(t, Array) and t.rank else ""
+        raise TypeError(
+            f"the gradient is that of a scalar float, and this function returns {t}{way}"
+        )
     if value[0] == "static" and isinstance(value[1], float):
         return []
     raise TypeError("the gradient is that of a scalar float, and this function returns none")

@@ -352,6 +352,8 @@ v[range(2, 0, -1)]
 m[range(2), 1]
 np.array(range(3)) * s
 np.dot(range(5), v)
+np.r_[v, w, w[:2]]
+np.c_[v, w]
 np.searchsorted(np.cumsum(p), v)
 np.searchsorted(np.cumsum(p), v, side="right")
 np.searchsorted(np.cumsum(p), s)
@@ -592,9 +594,8 @@ np.asarray_chkfinite(v)
 np.fromiter((x * s for x in range(3)), dtype=float)
 np.mgrid[0:3] * s
 np.ogrid[0:3] * s
-np.r_[v, 1.0]
-np.c_[v, w]
-np.hanning(4) * s
+np.r_[0:3] * s
+np.kaiser(4, 1.0) * s
 np.require(v)
 np.imag(v)
 np.ldexp(v, i)

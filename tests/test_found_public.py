@@ -1,5 +1,7 @@
 """What programs in the style of public code found: ranges as arrays, pieces in a list that grew, windows."""
 
+import random
+import statistics
 from functools import reduce
 from typing import NamedTuple
 
@@ -211,3 +213,61 @@ def test_a_diagonal_is_filled_in_the_dual_numbers_too():
         return np.sum(np.sin(w))
 
     check_grads(f, (np.array([0.4, -0.3, 1.1]),))
+
+
+def test_a_text_that_a_run_decides_is_refused_with_a_way_out():
+    def f(x):
+        total = 0.0
+        for i, v in enumerate(x):
+            kind = "call" if i % 2 == 0 else "put"
+            total += v**2 if kind == "call" else v
+        return total
+
+    with pytest.raises(ad.UnsupportedError, match="`'call'` on one way") as caught:
+        ad.grad(f)(np.ones(3))
+    assert "list of the texts" in caught.value.hint
+
+
+def test_messages_that_tell_what_to_do():
+    with pytest.raises(TypeError, match="take its sum"):
+        ad.grad(lambda x: x * 2.0)(np.ones(3))
+    with pytest.raises(TypeError, match="tuple of all arguments"):
+        check_grads(lambda x: np.sum(x**2), np.ones(1))
+
+
+@both_back_ends
+def test_joined_by_a_subscript(backend):
+    forms = [
+        lambda x, a: np.r_[x, 1.0, 2, x[1]],
+        lambda x, a: np.r_[x],
+        lambda x, a: np.r_[1, 2],
+        lambda x, a: np.r_[[0.0, 1.0], np.arange(3), x],
+        lambda x, a: np.r_[a, a * 2.0],
+        lambda x, a: np.c_[x, x**2],
+        lambda x, a: np.c_[np.ones(2), a],
+        lambda x, a: np.c_[x],
+    ]
+    args = (np.array([0.3, -0.7]), CUBE[0, :2])
+    for f in forms:
+        np.testing.assert_allclose(
+            ad.compile(f, backend=backend)(*args), f(*args), rtol=1e-15, strict=True
+        )
+    check_grads(lambda x: np.sum(np.c_[np.r_[x, 1.0], np.r_[0.5, x]] ** 3), (args[0],))
+    single = args[0].astype(np.float32)
+    for f in (
+        lambda x: np.r_[0:3][0] * x[0],
+        lambda x: np.r_[x, 1.0],
+        lambda x: np.mgrid[0:3] * x[0],
+    ):
+        with pytest.raises(ad.UnsupportedError, match="np.r_ and np.c_"):
+            ad.compile(f, backend=backend)(single)
+
+
+def test_what_comes_with_python_is_refused_at_the_users_line():
+    for f, name in (
+        (lambda x: statistics.fmean([v * v for v in x]), "statistics.fmean"),
+        (lambda x: x[0] * random.gauss(0.0, 1.0), "random.*gauss"),
+    ):
+        with pytest.raises(ad.UnsupportedError, match=name) as caught:
+            ad.grad(f)(np.ones(3))
+        assert caught.value.filename == __file__

@@ -6,6 +6,7 @@ import ast
 import builtins
 import functools
 import inspect
+import sys
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,8 @@ def _call_known(st: Tracer, callee: Static, args: Args, kwargs: Kwargs) -> Abstr
             return _of_norm(st, of_norm, function.__name__, args, kwargs)
     scipy_stats.refuse_others(st, function)
     if isinstance(function, FunctionType):
+        if _of_python(function):
+            return _inline_of_python(st, function, source, args, kwargs)
         return _inline(st, function, source, args, kwargs)
     if isinstance(function, MethodType):
         inner = Static(function.__func__, ("attr", source, "__func__"))
@@ -250,6 +253,24 @@ def _call_string(st: Tracer, text: str, name: str, args: Args) -> Abstract:
         return Static(getattr(text, name)(*(x.value for x in args if isinstance(x, Static))))
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise PythonRaises(str(error)) from None
+
+
+def _of_python(function: FunctionType) -> bool:
+    """Does it come with Python, so that its lines mean nothing to the user?"""
+    root = (function.__module__ or "").partition(".")[0]
+    return root in sys.stdlib_module_names and root != "__main__"
+
+
+def _inline_of_python(
+    st: Tracer, function: FunctionType, source: Any, args: Args, kwargs: Kwargs
+) -> Abstract:
+    result, error = st.attempt(lambda: _inline(st, function, source, args, kwargs))
+    if isinstance(error, captures.NeedsValue):
+        raise error
+    if error is not None:
+        name = f"{function.__module__}.{function.__qualname__}"
+        st.refuse(f"{name} is not supported", "write its formula out, or call it outside")
+    return result
 
 
 # --- inlining ----------------------------------------------------------------------------------------

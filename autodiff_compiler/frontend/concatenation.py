@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.types import NUMPY_DTYPE
+from ..ir.types import F64, I64, NUMPY_DTYPE
 from ..ops import elementwise as ew
 from ..ops.index import load, store
 from ..ops.shape import copy, expand_dims
@@ -20,8 +20,10 @@ from .arrays import (
     convert,
     dtype_of,
     fresh_array,
+    is_operand,
     items_of,
     named_dtype,
+    operand,
     type_of,
 )
 from .contract import turned
@@ -191,6 +193,26 @@ def column_stack(st: State, tup: Abstract) -> Abstract:
     values = _arrays(st, tup)
     columns = [st.b.emit(expand_dims, v, axes=(1,)) if v.type.rank == 1 else v for v in values]
     return fresh_array(st, joined(st, columns, 1))
+
+
+def by_subscript(st: State, by: object, key: Any) -> Abstract:
+    """`np.r_[x, 1.0]` and `np.c_[x, y]`, of arrays and numbers."""
+    items = key.items if isinstance(key, TupleVal) else (key,)
+    if (by is np.r_ or by is np.c_) and all(map(is_operand, items)):
+        values = [operand(st, x).value.type for x in items]
+        ranks = [t.rank for t in values]
+        # Numbers are weak here: beside arrays of other types than these, that would make a difference.
+        plain = 0 not in ranks or all(t.dtype in (F64, I64) for t in values)
+        if by is np.c_ and plain and all(r in (1, 2) for r in ranks):
+            return column_stack(st, TupleVal(items))
+        if by is np.r_ and plain and max(ranks) <= 1:
+            return hstack(st, TupleVal(items))
+        if by is np.r_ and len(set(ranks)) == 1:
+            return concatenate(st, TupleVal(items))
+    st.refuse(
+        "np.r_ and np.c_ of slices or of arrays of several ranks, np.mgrid and their kin are not"
+        " supported", "use np.concatenate, np.column_stack, np.arange or np.meshgrid",
+    )  # fmt: skip
 
 
 @handles(np.append)

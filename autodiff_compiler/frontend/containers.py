@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Value
 from ..ops.index import index as index_op
-from . import arrays, comprehensions, flavours, growing, instances, iteration, names
+from . import arrays, comprehensions, concatenation, flavours, growing, instances, iteration, names
 from .frames import PythonRaises
 from .indexing import SliceVal
 from .items import at_index, entry_of, known_key, needs_known
@@ -50,6 +50,8 @@ def known_index(st: Tracer, key: Any) -> int | None:
 
 def get_item(st: Tracer, base: Abstract, key: Any) -> Abstract:
     """`base[key]` of anything that is no array."""
+    if isinstance(base, Static) and type(base.value).__module__.startswith("numpy.lib"):
+        return concatenation.by_subscript(st, base.value, key)
     if instances.has_method(base, "__getitem__"):
         return st.call_function(st.attribute(base, "__getitem__"), [_as_key(st, key)])
     if isinstance(base, DictRef):
@@ -64,11 +66,6 @@ def get_item(st: Tracer, base: Abstract, key: Any) -> Abstract:
         return _from_items(st, items, key, isinstance(base, ListRef))
     if isinstance(base, RangeVal):
         return _from_range(st, base, key)
-    if isinstance(base, Static) and type(base.value).__module__.startswith("numpy.lib"):
-        st.refuse(
-            "np.r_, np.c_, np.mgrid and their kin are not supported",
-            "use np.concatenate, np.column_stack, np.arange or np.meshgrid",
-        )
     if isinstance(base, Static):
         return _from_static(st, base, key)
     st.refuse("this cannot be indexed")

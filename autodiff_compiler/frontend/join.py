@@ -56,6 +56,7 @@ from .values import (
     Path,
     Poison,
     RangeVal,
+    Static,
     TupleVal,
     Unset,
 )  # fmt: skip
@@ -575,9 +576,12 @@ class Joiner:
         return f"`{self.label}`" if self.label else "this"
 
     def lost(self, x: Any, y: Any) -> Lost:
+        hint = "use a name for each, or begin with a value of the same kind"
+        if all(isinstance(v, Static) and isinstance(v.value, str) for v in (x, y)):
+            hint = "choose by a bool or an int, or walk over a list of the texts: `zip(x, texts)`"
         return Lost(
             f"{self.what} is {describe(self.st, x)} on one way and {describe(self.st, y)} on another",
-            "use a name for each, or begin with a value of the same kind",
+            hint,
         )
 
 

@@ -31,6 +31,8 @@ def check_grads(f, args, argnums=0, *, order=1, backends=("python", "c"), rtol=1
     f = getattr(f, "primal", f)
     if order not in (1, 2):
         raise ValueError("order is 1 or 2")
+    if not isinstance(args, (tuple, list)):
+        raise TypeError("args is the tuple of all arguments: `check_grads(f, (x,))`")
     args = tuple(args)
     numbers = argument_numbers(f, argnums)
     references = grad_dual(f, args, tuple(numbers))

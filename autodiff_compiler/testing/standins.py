@@ -9,7 +9,13 @@ import types
 
 import numpy as np
 
-from . import dual_linalg, dual_special, dual_stats, dual_tables  # noqa: F401  (their rules)
+from . import (
+    dual_linalg,
+    dual_special,
+    dual_stats,
+    dual_subscripts,
+    dual_tables,
+)  # noqa: F401  (their rules)
 from .dual_core import (
     UFUNCS,
     Dual,
@@ -261,6 +267,9 @@ def stand_in(x):
         return MathFunction(x.__name__)
     if getattr(x, "__module__", None) in ("operator", "_operator") or x is operator:
         return x
+    joined = dual_subscripts.stand_in(x)
+    if joined is not None:
+        return joined
     if dual_stats.is_norm(x):
         return dual_stats.Norm()
     if isinstance(x, types.MethodType) and dual_stats.is_norm(x.__self__):

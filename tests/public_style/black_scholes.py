@@ -41,11 +41,13 @@ def bs_greeks(S, K, T, r, sigma):
     return Greeks(delta, gamma, vega, theta)
 
 
+BOOK = ["call", "put", "call", "put", "call"]
+
+
 def program(S, r, sigma, strikes, maturities, quotes):
     error = 0.0
     net_delta = net_gamma = 0.0
-    for i, (K, T) in enumerate(zip(strikes, maturities)):
-        kind = "call" if i % 2 == 0 else "put"
+    for i, (K, T, kind) in enumerate(zip(strikes, maturities, BOOK)):
         price = bs_price(S, K, T, r, sigma, option_type=kind)
         error += (price - quotes[i]) ** 2
         if T > 0:
