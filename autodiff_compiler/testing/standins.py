@@ -9,13 +9,14 @@ import types
 
 import numpy as np
 
-from . import (
+# Imported for their rules, most of them.
+from . import (  # noqa: F401
     dual_linalg,
     dual_special,
     dual_stats,
     dual_subscripts,
     dual_tables,
-)  # noqa: F401  (their rules)
+)
 from .dual_core import (
     UFUNCS,
     Dual,
