@@ -9,13 +9,7 @@ import types
 
 import numpy as np
 
-from . import (
-    dual_linalg,
-    dual_special,
-    dual_stats,
-    dual_subscripts,
-    dual_tables,
-)  # noqa: F401  (their rules)
+from . import dual_linalg, dual_special, dual_stats, dual_subscripts, dual_tables  # noqa: F401
 from .dual_core import (
     UFUNCS,
     Dual,
