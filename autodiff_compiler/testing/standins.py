@@ -9,14 +9,7 @@ import types
 
 import numpy as np
 
-# Imported for their rules, most of them.
-from . import (  # noqa: F401
-    dual_linalg,
-    dual_special,
-    dual_stats,
-    dual_subscripts,
-    dual_tables,
-)
+from . import dual_linalg, dual_special, dual_stats, dual_subscripts, dual_tables  # noqa: F401
 from .dual_core import (
     UFUNCS,
     Dual,
