@@ -178,7 +178,8 @@ static int adc_grow(adc_frame *f, char **data, long long *room, long long needed
   }
   if (!c || c->size < needed) {
     if (more < needed) more = needed;
-    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
+    /* as in adc_alloc: arrays may come to stand here, and those are aligned */
+    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c + 64);
     if (!c) return 0;
     c->size = more;
   }
