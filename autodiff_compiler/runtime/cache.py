@@ -52,6 +52,8 @@ class Cache:
         self.folder = folder
         self.limit = _limit() if limit is None else limit
         self._swept = False
+        #: the size of all entries, as far as this process knows
+        self._total: int | None = None
 
     def find(self, key: str) -> Path | None:
         """The folder of a verified entry, or None. Never raises for what it finds."""
@@ -101,12 +103,13 @@ class Cache:
             written = ready / _MANIFEST
             written.write_text(json.dumps(manifest, sort_keys=True), "ascii")
             written.chmod(0o600)  # a lax umask would make it look foreign
+            size = sum(f.stat().st_size for f in os.scandir(ready))
             while not self._move_in(ready, entry):
                 # Taken: by another process that was quicker, or by something broken.
                 if self.find(key) is not None:
                     return entry
                 self._discard(entry)
-        self._trim(keep=entry)
+        self._trim(entry, size)
         return entry
 
     def _move_in(self, ready: Path, entry: Path) -> bool:
@@ -172,16 +175,24 @@ class Cache:
         self._sweep()
         return len(entries), sum(size for _, size, _ in entries)
 
-    def _trim(self, keep: Path) -> None:
-        """Drops the entries that were not used for longest until the rest fits the limit."""
+    def _trim(self, keep: Path, added: int) -> None:
+        """Drops the entries that were not used for longest until the rest fits the limit.
+
+        Looking at all of them takes long where there are many: after the first time only when what
+        this process added may have gone over the limit.
+        """
+        if self._total is not None:
+            self._total += added
+            if self._total <= self.limit:
+                return
         entries = self.entries()
-        total = sum(size for _, size, _ in entries)
+        self._total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
-            if total <= self.limit:
+            if self._total <= self.limit:
                 return
             if path != keep:
                 self._discard(path)
-                total -= size
+                self._total -= size
 
 
 def _limit() -> int:
