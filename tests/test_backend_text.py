@@ -75,6 +75,15 @@ def test_templates():
     assert fill("{x}", {"x": SUM}, C) is SUM
 
 
+def test_choices_within_choices():
+    inner = fill("{y} if {x} else {z}", {"x": A, "y": B, "z": A}, PYTHON)
+    for parts in ({"y": inner}, {"x": inner}, {"z": inner}):
+        whole = fill("{y} if {x} else {z}", {"x": A, "y": A, "z": A, **parts}, PYTHON)
+        tree = ast.parse(whole.text, mode="eval").body
+        nested = {"y": tree.body, "x": tree.test, "z": tree.orelse}
+        assert {k for k, v in nested.items() if isinstance(v, ast.IfExp)} == set(parts)
+
+
 def test_identifiers():
     names = Names(C, reserved=["exp"])
     hints = ["x", "x", "exp", "θ", "_a", "int", "", "", "λ1", "not legal", "3d"]

@@ -29,6 +29,15 @@ def sorted_in_nested_loops(a):
     return a[0] * a[1] + a[2] ** 2 * a[3]
 
 
+@found(np.array([0.2, -1.1, -0.3, -1.4]), 0.3, np.array([3, 1, 0, 2]), argnums=(0, 1))
+def choices_within_choices(x, a, order):
+    best = 0.2
+    for i in range(len(x)):
+        x[i] = 0.5 * x[i] + np.sin(a) ** 2
+        best = max(best, np.where(x[order[i]] > 0.0, np.sin(a), 0.5))
+    return x.sum() + best
+
+
 @found(np.arange(1.0, 9.0), order=2)
 def views_that_trade_places(a):
     low, high = a[:4], a[4:]

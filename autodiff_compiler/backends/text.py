@@ -91,6 +91,8 @@ def _needs(op: str, right: bool, language: Language) -> int:
     level = language.levels[op]
     if op in language.strict:
         return language.strict[op]
+    if op in ("if", "else"):  # `a if c else b if d else e` is `a if c else (b if d else e)`
+        return level + (op == "if" or not right)
     if op == "**":  # groups to the right, and takes a sign on the right only
         return _UNARY if right else level + 1
     return level + 1 if right else level
