@@ -220,8 +220,11 @@ def _second_order(ad, f, args, backend):
     direction = np.cos(1.0 + np.arange(len(args[0])))
     expected = hvp_dual(f, args, [direction, None, None, None, None], 0)
     ours = second_directional(ad, f, len(args), 0, direction, backend)(*copy.deepcopy(args))
-    scale = np.max(np.abs(expected)) + 1e-9
-    if not np.all(np.abs(ours - expected) <= GRADIENT * scale + 1e-12):
+    # Where the oracle has no number (a norm at zero, say), ours has none either.
+    known = ~np.isnan(expected)
+    scale = np.max(np.abs(expected[known]), initial=0.0) + 1e-9
+    near = np.abs(ours - expected)[known] <= GRADIENT * scale + 1e-12
+    if not np.all(near) or not np.all(np.isnan(ours[~known])):
         raise Failure(f"second order: {ours}, duals of duals say {expected}")
 
 
