@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from .ir.check import check
 from .ir.graph import Function
+from .transforms.hoist import hoist
 from .transforms.lanes import lanes
+from .transforms.privatise import privatise
 from .transforms.promote import promote
 from .transforms.reverse import reverse
 from .transforms.simplify import simplify
@@ -30,7 +32,10 @@ def primal_passes(fast: bool = False) -> list[Pass]:
     """
     passes = [Pass("simplify", simplify), Pass("promote", promote)]
     if fast:
-        passes += [Pass("lanes", lambda function: simplify(lanes(function)))]
+        passes += [
+            Pass("privatise", privatise),
+            Pass("lanes", lambda function: simplify(lanes(function))),
+        ]
     return passes
 
 
@@ -39,13 +44,16 @@ def gradient_passes(
     fast: bool = False,
 ) -> list[Pass]:  # fmt: skip
     """Value and gradient: see `transforms.reverse.reverse` for the arguments."""
-    return [
+    passes = [
         *primal_passes(fast),
         Pass("reverse", lambda function: reverse(function, wrt, seeds, keep, cotangents)),
     ]
+    if fast:
+        passes.append(Pass("hoist", hoist))
+    return passes
 
 
-PASS_NAMES = ("trace", "simplify", "promote", "lanes", "reverse")
+PASS_NAMES = ("trace", "simplify", "promote", "privatise", "lanes", "reverse", "hoist")
 
 
 def checking() -> bool:

@@ -36,6 +36,7 @@ class _Printer:
             body = node.blocks[0]
             slots = self.slots(body.params[1:], node.operands[3:])
             stops = " until stop" if node.attrs.get("stops") else ""
+            stops += " of sums" if node.attrs.get("sums") else ""
             head = (
                 f"for {self.name(body.params[0])} in {self.list(node.operands[:3])}{slots}{stops}"
             )
