@@ -78,7 +78,7 @@ def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) 
 def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]]) -> None:
     """Moves each add to a part of an array down to the next one, which is all that reads its result."""
     for node in reversed(list(nodes)):
-        if node.op is not add_at:
+        if node.op is not add_at or "s" not in node.attrs["index"]:
             continue
         users = readers.get(node.result, [])
         if len(users) != 1 or users[0].op is not add_at or users[0].operands[0] is not node.result:

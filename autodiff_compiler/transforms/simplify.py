@@ -201,7 +201,9 @@ class _Simplify(Rewriter):
         """An op on an array of one number: the op on the number, and an array of what it gives."""
         (array,) = {self.env[v] for v in node.operands if self.env[v] in self.filled}
         made = self.filled[array]
-        one = self.b.emit(node.op, *operands, **node.attrs)
+        one = self.folded(node, operands, [self.b.constants.get(v) for v in operands])
+        if one is None:
+            one = self.b.emit(node.op, *operands, **node.attrs)
         result = self.b.emit(full, one, *made.operands[1:], **made.attrs)
         self.bind(node.results, [result])
         self.filled[result] = self.b.nodes[-1]
@@ -232,14 +234,18 @@ class _Simplify(Rewriter):
             or not self.immutable(*node.results, *node.operands)
         ):
             return None
-        if node.op in _FOLDABLE and None not in known and not self.risky(node, operands, known):
-            value = node.op.evaluate(node.attrs, *known)
-            if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
-                return None
-            if node.result.type.dtype == F64 and not np.isfinite(value):
-                return None
-            return self.b.const(value, node.result.type.dtype)
-        return self.identity(node, operands, known)
+        folded = self.folded(node, operands, known)
+        return self.identity(node, operands, known) if folded is None else folded
+
+    def folded(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> Value | None:
+        if node.op not in _FOLDABLE or None in known or self.risky(node, operands, known):
+            return None
+        value = node.op.evaluate(node.attrs, *known)
+        if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
+            return None
+        if node.result.type.dtype == F64 and not np.isfinite(value):
+            return None
+        return self.b.const(value, node.result.type.dtype)
 
     def risky(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> bool:
         """Only doubles and i64 are folded, as they are computed here; a division by zero is not."""

@@ -52,7 +52,8 @@ def runs_of_adds(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
     found: dict[Node, list[Node]] = {}
     run: list[Node] = []
     for node in nodes:
-        slices = node.op.name == "add_at" and set(node.attrs["index"]) <= {"s", "i"}
+        letters = node.attrs.get("index", "")
+        slices = node.op.name == "add_at" and "s" in letters and "a" not in letters
         if slices and run and node.operands[0] is run[-1].result:
             run.append(node)
         elif slices:
