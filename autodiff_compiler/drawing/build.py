@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import NO_SPAN, Span
@@ -11,14 +11,17 @@ from ..ir.graph import COND, FOR, WHILE, Block, Function, Node, Value
 from ..ir.types import Stack
 from .model import BACKWARD, FORWARD, Edge, Picture, Region, Vertex
 from .reading import Reading
-from .terms import Terms, plain, shortened
+from .terms import Terms, shortened
 
 #: More boxes than this, and the operations of one source line share one.
 MANY = 30
 #: What is longer is not repeated in the text of its reader.
 _SHORT = 30
 _WIDEST = 66
-_MOST_ROWS = 9
+_MOST_ROWS = 14
+
+#: A value that nobody has named, by the name that the printer gives it.
+_TEMPORARY = re.compile(r"\bt\d+\b")
 
 Item = Vertex | Region
 
@@ -66,6 +69,8 @@ class _Builder:
         #: where a value that was kept on a tape came from when it was
         self.kept_at: dict[Value, str] = {}
         self.roles: dict[str, str] = {}
+        #: what stands on a pill
+        self.rows: dict[str, str] = {}
         self.edges: dict[str, Edge] = {}
         self.ids: set[str] = set()
         self.group_of: dict[Node, _Group] = {}
@@ -125,7 +130,7 @@ class _Builder:
             return name
         if node.op.name == "pop" and not isinstance(value.type, Stack):
             kept = self.reading.pushed.get(node)
-            return name or (_atom(self.terms.use(kept[0])) if kept else "·")
+            return name or (_atom(self.told(kept[0])) if kept else "·")
         if self.reading.folded(node) and not (name and node.op.name not in ("const",)):
             return None
         otherwise = name or (self.reading.printed_name(value) if self.detail == "lines" else "·")
@@ -152,6 +157,15 @@ class _Builder:
             len(own) == len(users)
             and len({*own} - {self.program.start[p] for p in group.pushes}) <= 1
         )
+
+    def told(self, value: Value) -> str:
+        """A value that was kept, as one would call it where it is wanted again."""
+        text = self.terms.use(value)
+        if self.reading.name(value) or (text != "·" and not _TEMPORARY.search(text)):
+            return text
+        longer = self.terms.expression(value)
+        good = len(longer) <= _SHORT and "·" not in longer and not _TEMPORARY.search(longer)
+        return longer if good else text
 
     # -- groups -------------------------------------------------------------------------------------
 
@@ -202,6 +216,7 @@ class _Builder:
         )  # fmt: skip
         self.home[value] = made.id
         self.roles[made.id] = role
+        self.rows[made.id] = text
         return made
 
     def _output(self, k: int, value: Value) -> Vertex:
@@ -246,9 +261,11 @@ class _Builder:
             made = f"e-{printed}-{target}"
             if made not in self.edges and source != target:
                 role = self.roles[source]
+                name = self.reading.name(value)
                 self.edges[made] = Edge(
-                    made, source, target, printed, self.reading.type_text(value), role, kind, label
-                )
+                    made, source, target, printed, self.reading.type_text(value), role, kind, label,
+                    name, self.rows.get(source) == name,
+                )  # fmt: skip
 
     def _block(self, block: Block) -> list[Item]:
         items: list[Item] = []
@@ -292,7 +309,7 @@ class _Builder:
 
     def _rows(self, group: _Group, role: str) -> tuple[tuple[str, ...], str]:
         """The text of a box, and its caption."""
-        kept = [self.terms.use(p.operands[1]) for p in group.pushes]
+        kept = [self.told(p.operands[1]) for p in group.pushes]
         line = group.span.line().strip() if group.span.lineno else ""
         if self.detail == "lines" and role == FORWARD and line and not group.span.sweep:
             rows = [shortened(line, _WIDEST)]
@@ -510,10 +527,3 @@ def _trips(start: str, stop: str, step: str) -> str:
     if step == "-1" and stop == "-1":
         return f"{start[:-4]} times" if start.endswith(" - 1") else f"{start} + 1 times"
     return ""
-
-
-def basename(picture: Picture) -> str:
-    return os.path.basename(picture.filename)
-
-
-__all__ = ["draw", "basename", "plain", "Callable"]

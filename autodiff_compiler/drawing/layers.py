@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 #: Between rows, between boxes of a row, and how much room a passing link takes.
-ROW_GAP, BOX_GAP, LINK_ROOM = 34.0, 22.0, 12.0
+ROW_GAP, BOX_GAP, LINK_ROOM = 34.0, 26.0, 12.0
 _SWEEPS = 12
 
 Point = tuple[float, float]
@@ -225,7 +225,7 @@ class Level:
         y = 0.0
         self.top: list[float] = []
         self.bottom: list[float] = []
-        for k, row in enumerate(self.rows):
+        for row in self.rows:
             height = max((s.box.h for s in row if s.box), default=0.0)
             self.top.append(round(y, 1))
             self.bottom.append(round(y + height, 1))
@@ -233,7 +233,7 @@ class Level:
                 if spot.box:
                     spot.box.y = round(y, 1)
             ports = all(s.box is not None and s.box.h == 0 for s in row)
-            y += height + (self._reach(row) if not ports else self._reach(row) * 0.8)
+            y += height + (self._reach(row) if not ports else self._reach(row) * 0.55)
         self.height = self.bottom[-1]
 
     def _reach(self, row: Sequence[_Spot]) -> float:
