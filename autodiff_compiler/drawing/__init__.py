@@ -40,6 +40,10 @@ class Graph:
     def __init__(self, picture: Picture):
         self.picture = picture
 
+    def write(self, format: str) -> str:
+        """The picture in one of `FORMATS`."""
+        return FORMATS[format](self.picture)
+
     def svg(self) -> str:
         """One <svg> element."""
         return svg(self.picture)

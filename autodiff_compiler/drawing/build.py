@@ -18,7 +18,7 @@ MANY = 30
 #: What is longer is not repeated in the text of its reader.
 _SHORT = 30
 _WIDEST = 66
-_MOST_ROWS = 14
+_MOST_ROWS = 24
 
 #: A value that nobody has named, by the name that the printer gives it.
 _TEMPORARY = re.compile(r"\bt\d+\b")
@@ -261,7 +261,7 @@ class _Builder:
             made = f"e-{printed}-{target}"
             if made not in self.edges and source != target:
                 role = self.roles[source]
-                name = self.reading.name(value)
+                name = self.told(value) if kind == "tape" else self.reading.name(value)
                 self.edges[made] = Edge(
                     made, source, target, printed, self.reading.type_text(value), role, kind, label,
                     name, self.rows.get(source) == name,
@@ -311,7 +311,8 @@ class _Builder:
         """The text of a box, and its caption."""
         kept = [self.told(p.operands[1]) for p in group.pushes]
         line = group.span.line().strip() if group.span.lineno else ""
-        if self.detail == "lines" and role == FORWARD and line and not group.span.sweep:
+        written = line and not group.span.sweep and not _only_checks(group.nodes)
+        if self.detail == "lines" and role == FORWARD and written:
             rows = [shortened(line, _WIDEST)]
             if kept:
                 rows.append(shortened(f"kept: {', '.join(dict.fromkeys(kept))}", _WIDEST))
@@ -502,6 +503,11 @@ class _Builder:
         if node.op is WHILE:
             return f"while {shortened(self.terms.use(node.blocks[0].results[0]), _WIDEST)}"
         return f"if {shortened(self.terms.use(node.operands[0]), _WIDEST)}"
+
+
+def _only_checks(nodes: Sequence[Node]) -> bool:
+    """Is all that is left of a line the checks of its subscripts?"""
+    return all(node.op.kind == "check" for node in nodes)
 
 
 def _place(span: Span) -> tuple[str, int, int]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from ..errors import Span
-from .model import BACKWARD, Edge, Picture, Region, Vertex
+from .model import BACKWARD, FORWARD, Edge, Picture, Region, Vertex
 
 _MARKS = {"leaf": "leaf ", "input": "input ", "output": "", "check": "", "exit": "next "}
 
@@ -48,24 +48,22 @@ def text(picture: Picture) -> str:
         mark = "kept " if edge.kind == "tape" else ""
         known = edge.name or (edge.type and names[edge.source])
         reads.setdefault(edge.target, []).append(mark + known)
-    rows += _listed(picture.body.items, 0, "", reads)
+    for role in (FORWARD, BACKWARD):
+        items = [item for item in picture.body.items if item.role == role]
+        if items:
+            rows += ["", *([role] if picture.two_sweeps else []), *_listed(items, "  ", reads)]
     return "\n".join(row.rstrip() for row in rows) + "\n"
 
 
 def _listed(
-    items: Iterable[Vertex | Region], depth: int, role: str, reads: dict[str, list[str]]
-) -> list[str]:
+    items: Iterable[Vertex | Region], pad: str, reads: dict[str, list[str]]
+) -> list[str]:  # fmt: skip
     rows: list[str] = []
-    pad = "  " * depth
     for item in items:
-        if item.role != role and depth == 0:
-            role = item.role
-            rows += ["", "backward" if role == BACKWARD else "forward"]
-            pad = "  "
         if isinstance(item, Region):
             notes = f"    # {'; '.join(item.notes)}" if item.notes else ""
             rows.append(f"{pad}{item.title}:{notes}")
-            rows += _listed(item.items, max(depth, 1) + 1, role, reads)
+            rows += _listed(item.items, pad + "  ", reads)
         else:
             rows += _vertex_rows(item, pad, reads.get(item.id, []))
     return rows
