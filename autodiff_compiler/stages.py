@@ -11,6 +11,7 @@ from . import kernel
 from .drawing import Graph, graph
 from .ir.graph import Function
 from .signature import Request, Spec
+from .transforms.dce import eliminate_dead_code
 
 if TYPE_CHECKING:
     from .kernel import Program
@@ -44,7 +45,8 @@ def staged(
     passed: dict[str, Function] = {}
     program = kernel.make_program(function, request, specs, passed.__setitem__)
     if stage == "adjoint":
-        program = replace(program, function=passed["adjoint"])
+        # What no result needs would only stand about.
+        program = replace(program, function=eliminate_dead_code(passed["adjoint"]))
     return drawn(program, function, request, specs, stage, detail)
 
 

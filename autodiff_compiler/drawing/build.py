@@ -16,7 +16,7 @@ from .terms import Terms, shortened
 #: More boxes than this, and the operations of one source line share one.
 MANY = 30
 #: What is longer is not repeated in the text of its reader.
-_SHORT = 30
+_SHORT = 36
 _WIDEST = 66
 _MOST_ROWS = 24
 
@@ -208,7 +208,7 @@ class _Builder:
     ) -> Vertex:
         """A pill with a value's name."""
         printed = self.printed(values)
-        text = self.reading.name(value) or (printed[0] if printed else "·")
+        text = self.reading.name(value) or "·"
         prefix = {"exit": "x", "merge": "m"}.get(kind, "n")
         made = Vertex(
             self.fresh(f"{prefix}-{printed[0] if printed else text}"), kind, (text,), role,
@@ -220,19 +220,20 @@ class _Builder:
         return made
 
     def _output(self, k: int, value: Value) -> Vertex:
-        label = self.outputs[k] if k < len(self.outputs) else ""
+        label = said = self.outputs[k] if k < len(self.outputs) else ""
         printed = self.reading.printed_name(value)
         text = self.terms.use(value)
-        if text == "·":
-            text = printed
+        if text == "·" or _TEMPORARY.fullmatch(text):
+            text = self.terms.expression(value)
+        if "·" in text or _TEMPORARY.search(text):
+            text, label = label or "result", ""
         maker = self.program.maker(self.program.of(value))
-        gradient = label.startswith("gradient")
-        role = BACKWARD if gradient or self.last_sweep and not label else FORWARD
-        if not label and maker is not None:
+        role = BACKWARD if said.startswith("gradient") else FORWARD
+        if not said and maker is not None:
             role = self.role(maker.span)
         made = Vertex(
             self.fresh(f"o-{printed}"), "output", (shortened(text, _SHORT),), role, printed,
-            (printed,), self.reading.type_text(value), caption=label or "result",
+            (printed,), self.reading.type_text(value), caption=label,
         )  # fmt: skip
         self.roles[made.id] = role
         self._join(self.reading.origins(value), made.id)
@@ -318,6 +319,9 @@ class _Builder:
                 rows.append(shortened(f"kept: {', '.join(dict.fromkeys(kept))}", _WIDEST))
             return tuple(rows), f"line {group.span.lineno}"
         rows = [row for node in group.nodes for row in self._statements(node)]
+        if not rows:
+            # All of it goes into the text of others, and nothing else reads it.
+            rows = [self.terms.expression(r) for n in group.nodes[-1:] for r in n.results]
         rows = [shortened(row, _WIDEST) for row in rows]
         if len(rows) > _MOST_ROWS:
             rows[_MOST_ROWS - 1 :] = [f"… {len(rows) - _MOST_ROWS + 1} more"]
@@ -360,10 +364,9 @@ class _Builder:
         for slot in slots:
             before = list(self.reading.origins(slot.init))
             both = [b.params[slot.number + (node.op is FOR)] for b in node.blocks]
-            first = self.terms.use(slot.init) if not before else ""
+            first = self.terms.use(slot.init) if not before else "·"
             made = self._slot_vertex("entry", slot.param, both, role, node.span)
-            if first and first != "·":
-                made = replace(made, rows=(shortened(f"{made.rows[0]} = {first}", _SHORT),))
+            made = _given(made, first)
             self._join(before, made.id)
             items.append(made)
         if node.op is FOR:
@@ -381,9 +384,14 @@ class _Builder:
         yields = [(s, self._homes(self.reading.origins(s.again))) for s in slots]
         for slot, last in yields:
             result = node.results[slot.number]
+            last_text = self.terms.use(slot.again) if not last else "·"
             made = self._slot_vertex("exit", slot.param, (result,), role, node.span)
+            made = _given(made, last_text)
             self._lead(last, made.id)
             items.append(made)
+        ends = {e.source for e in self.edges.values()} | {e.target for e in self.edges.values()}
+        handed = {self.home[s.param] for s in slots if self.reading.users.get(s.param)}
+        items = [i for i in items if isinstance(i, Region) or i.id in ends or i.id in handed]
         if not items:
             items.append(self._empty(node, role))
         title, notes = self._header(node, role, [s.param for s in slots])
@@ -415,7 +423,7 @@ class _Builder:
 
     def _predicate(self, node: Node, value: Value, before: str, role: str) -> Vertex:
         printed = self.reading.printed_name(value)
-        text = shortened(before + self.terms.use(value), _WIDEST)
+        text = shortened(before + self._asked(value), _WIDEST)
         made = Vertex(
             self.fresh(f"p-{printed}"), "predicate", (text,), role, printed, (printed,), "bool",
             node.span,
@@ -423,6 +431,13 @@ class _Builder:
         self.roles[made.id] = role
         self._join(self.reading.origins(value), made.id)
         return made
+
+    def _asked(self, value: Value) -> str:
+        """A predicate as one would read it."""
+        text = self.terms.use(value)
+        if text == "·" or _TEMPORARY.fullmatch(text):
+            text = self.terms.expression(value)
+        return text[1:-1] if text.startswith("(") and _atom(text[1:-1]) == text else text
 
     def _branch(self, node: Node) -> Region | None:
         role = self.role(node.span)
@@ -447,12 +462,13 @@ class _Builder:
             texts = [self.terms.use(b.results[k]) for b in node.blocks]
             made = self._slot_vertex("merge", result, (result,), role, node.span)
             if not all(arms) and len(" ".join(texts)) < _SHORT:
-                name = self.reading.name(result) or made.rows[0]
-                pred = self.terms.use(node.operands[0])
-                text = f"{name} = {texts[0]} if {pred} else {texts[1]}"
+                name = self.reading.name(result)
+                pred = self._asked(node.operands[0])
+                text = f"{texts[0]} if {pred} else {texts[1]}"
+                text = f"{name} = {text}" if name else text
                 made = replace(made, rows=(shortened(text, _WIDEST),))
-            for origins, says in zip(arms, ("true", "false")):
-                self._join(origins, made.id, says)
+            for origins in arms:
+                self._join(origins, made.id)
             if not any(arms) or len(items) == 1:
                 name = f"e-{predicate.id}-{made.id}"
                 self.edges[name] = Edge(
@@ -501,8 +517,15 @@ class _Builder:
             counter = self.reading.name(node.blocks[0].params[0])
             return f"for {counter} in {self._range(node)}"
         if node.op is WHILE:
-            return f"while {shortened(self.terms.use(node.blocks[0].results[0]), _WIDEST)}"
-        return f"if {shortened(self.terms.use(node.operands[0]), _WIDEST)}"
+            return f"while {shortened(self._asked(node.blocks[0].results[0]), _WIDEST)}"
+        return f"if {shortened(self._asked(node.operands[0]), _WIDEST)}"
+
+
+def _given(pill: Vertex, text: str) -> Vertex:
+    """The pill of a value that is a constant, or the like of it."""
+    if text in ("·", pill.rows[0]):
+        return pill
+    return replace(pill, rows=(shortened(f"{pill.rows[0]} = {text}", _SHORT),))
 
 
 def _only_checks(nodes: Sequence[Node]) -> bool:

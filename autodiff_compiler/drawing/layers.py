@@ -191,9 +191,10 @@ class Level:
                     if not down or both:
                         pull += [(o.x + o.inlet(k) - spot.outlet(k), w) for o, k, w in spot.below]
                     total = sum(w for _, w in pull)
-                    wanted.append(
-                        (sum(x * w for x, w in pull) / total, total) if pull else (spot.x, 0.05)
-                    )
+                    if pull:
+                        wanted.append((sum(x * w for x, w in pull) / total, total))
+                    else:
+                        wanted.append((self._beside(row, spot), 0.01))
                 _settle(row, wanted)
         left = min(s.x for row in self.rows for s in row)
         for row in self.rows:
@@ -202,6 +203,14 @@ class Level:
                 if spot.box:
                     spot.box.x = spot.x
         self.width = max(s.x + s.w for row in self.rows for s in row)
+
+    @staticmethod
+    def _beside(row: Sequence[_Spot], spot: _Spot) -> float:
+        """Where a spot stands that nothing pulls: where it is, or next to the one before it."""
+        if not spot.order or spot.above or spot.below:
+            return spot.x
+        before = row[spot.order - 1]
+        return before.x + before.w + BOX_GAP
 
     def _spread(self) -> None:
         """Gives the links of a box their places along its sides, in the order of where they go."""

@@ -16,6 +16,7 @@ from ..ir.show import value_names
 from ..ir.types import BOOL, I64, Array, Scalar, Stack
 
 _LETTERS = ("n", "m", "k", "p", "q")
+_BOOL = Scalar(BOOL)
 #: Ops that only say where or how large something is, or the same thing in another form.
 _FOLDED = {"dim", "wrap", "slice", "expand_dims", "squeeze", "pyfloat", "pyint"}
 #: Kinds of ops whose integer operands are places and sizes, named in the text of the box.
@@ -88,9 +89,9 @@ class Reading:
             return self.dims[value]
         slot = self.program.slot_of.get(value)
         if not value.name and slot is not None:
-            if slot.node.op is WHILE and value.type == Scalar(I64):
+            if self._counts_trips(slot):
                 return "trips"
-            return slot.init.name or slot.again.name
+            return slot.init.name or slot.again.name or ("flag" if value.type == _BOOL else "")
         if not value.name and value in self.program.counters:
             return "i"
         if value in self.namesakes:
@@ -145,8 +146,16 @@ class Reading:
 
     def unseen(self, slot: Slot) -> bool:
         """Is a carried value left out: a tape, or the count of a loop's trips?"""
-        counts = slot.node.op is WHILE and slot.param.type == Scalar(I64) and not slot.param.name
-        return self.hidden(slot.param) or counts
+        return self.hidden(slot.param) or self._counts_trips(slot)
+
+    def _counts_trips(self, slot: Slot) -> bool:
+        """No user's value: an integer without a name that begins at 0 and grows by 1."""
+        if slot.param.type != Scalar(I64) or slot.param.name or slot.init.name:
+            return False
+        last = self.program.maker(self.program.of(slot.again))
+        if last is None or last.op.name != "iadd" or self.program.constant(slot.init) != 0:
+            return False
+        return last.operands[0] in (slot.param, *(b.params[-1] for b in slot.node.blocks))
 
     def folded(self, node: Node) -> bool:
         """Has the node no box of its own?"""
@@ -159,7 +168,8 @@ class Reading:
             return bool(self.users.get(node.results[0]))
         if node.op.kind != "elementwise" or node.result.name:
             return False
-        return node.result.type == Scalar(I64)
+        known = all(self.program.constant(v) is not None for v in node.operands)
+        return node.result.type == Scalar(I64) or known and isinstance(node.result.type, Scalar)
 
     def _find_deciding(self) -> set[Node]:
         """Nodes that only make a predicate: they are the text of its box."""
@@ -188,7 +198,7 @@ class Reading:
     def _asks(self, reader: Node, made: set[Node], node: Node) -> bool:
         if reader in made:
             return True
-        whole = node.result.type == Scalar(BOOL)
+        whole = node.result.type == _BOOL
         return whole and (reader.op in (COND, WHILE) or reader.op.name == "check")
 
     def sources(self, node: Node) -> dict[Value, str]:

@@ -258,13 +258,14 @@ class _Writer:
 
     def _value(self, edge: Edge, points: Sequence[Point], across: bool) -> str:
         """The type of a value, once, where its first edge begins."""
+        up = points[-1][1] < points[0][1]
         if edge.label:
             x, y = points[-1]
-            return f'<text class="value" x="{x + 5:g}" y="{y - 9:g}">{escape(edge.label)}</text>'
+            y += 14 if up else -9
+            return f'<text class="value" x="{x + 5:g}" y="{y:g}">{escape(edge.label)}</text>'
         said = "" if across else edge_label(edge, self.picture, self.named)
         if not said:
             return ""
-        up = points[-1][1] < points[0][1]
         x, y = points[0]
         dy = -5.0 if up else 11.0
         return f'<text class="value" x="{x + 4:g}" y="{y + dy:g}">{escape(said)}</text>'
