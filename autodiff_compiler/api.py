@@ -63,7 +63,7 @@ class Transformed:
         return self._kernels.of(self.bind(*args, **kwargs))  # type: ignore[attr-defined]
 
     def _repr_html_(self) -> str | None:
-        """In a notebook: the graph of the kernel that was used last."""
+        """In a notebook: the graph of the kernel that was made last."""
         newest = self._kernels.newest
         return None if newest is None else newest._repr_html_()
 

@@ -391,6 +391,7 @@ class _Builder:
             items.append(made)
         ends = {e.source for e in self.edges.values()} | {e.target for e in self.edges.values()}
         handed = {self.home[s.param] for s in slots if self.reading.users.get(s.param)}
+        handed |= {*self.kept_at.values()}
         items = [i for i in items if isinstance(i, Region) or i.id in ends or i.id in handed]
         if not items:
             items.append(self._empty(node, role))

@@ -9,8 +9,9 @@ which `ir.show` prints the value; PREFIX is `Picture.prefix`. The tooltip is a `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
 
 from .layers import Point
 from .layout import ROW_HEIGHT, Layout, Rect, header_height, lay_out
@@ -19,6 +20,8 @@ from .texts import edge_label, heading, tooltip
 
 MARGIN, HEAD = 16.0, 58.0
 _LOOPS = ("for", "while")
+#: What XML cannot hold, not even as an entity; a source line may.
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 STYLE = """
 .adc text{font:12px ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#1c2733}
@@ -49,6 +52,16 @@ STYLE = """
 .adc .edge:hover path{stroke-opacity:1;stroke-width:3px}
 .adc .node:hover>rect{stroke-width:3px}
 """
+
+
+def escape(text: str) -> str:
+    """Text as XML takes it."""
+    return saxutils.escape(_FORBIDDEN.sub(" ", text))
+
+
+def quoteattr(text: str) -> str:
+    """The same as an attribute, in quotes."""
+    return saxutils.quoteattr(_FORBIDDEN.sub(" ", text))
 
 
 def svg(picture: Picture) -> str:

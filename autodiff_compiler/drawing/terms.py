@@ -99,6 +99,8 @@ class Terms(Expressions):
     def statement(self, node: Node, targets: list[str | None]) -> list[str]:
         """A simple node as statements that give its results these names."""
         if node.op is CHECK:
+            if self.program.constant(node.operands[0]) is False:
+                return [f"stops: {node.attrs.get('reason') or 'the program raises'}"]
             return [f"check {self.use(node.operands[0])}"]
         if node.op.name == "index":
             i, n = (self.use(v) for v in node.operands)
