@@ -12,6 +12,8 @@ _CLASSES = """\
   classDef forward fill:#e9f1fa,stroke:#2f6fb0,color:#1c2733
   classDef backward fill:#fdefe4,stroke:#c2571a,color:#1c2733
   classDef leaf fill:#fff3bf,stroke:#946c00,stroke-width:3px,color:#1c2733
+  classDef forwardRegion fill:#f6f9fd,stroke:#7fa6cd,color:#1c2733
+  classDef backwardRegion fill:#fefaf6,stroke:#dba27d,color:#1c2733
 """
 _PILLS = ("input", "leaf", "entry", "exit", "counter", "merge")
 #: What Mermaid reads as markup, as the entities that it takes instead.
@@ -51,9 +53,12 @@ class _Names(dict[str, str]):
 
 
 def _members(picture: Picture) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {"forward": [], "backward": [], "leaf": []}
+    kinds = ("forward", "backward", "leaf", "forwardRegion", "backwardRegion")
+    found: dict[str, list[str]] = {kind: [] for kind in kinds}
     for vertex in picture.body.vertices():
         found["leaf" if vertex.kind == "leaf" else vertex.role].append(vertex.id)
+    for region in picture.body.regions():
+        found[f"{region.role}Region"].append(region.id)
     return found
 
 
