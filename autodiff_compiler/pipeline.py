@@ -12,7 +12,7 @@ from .transforms.hoist import hoist
 from .transforms.lanes import lanes
 from .transforms.privatise import privatise
 from .transforms.promote import promote
-from .transforms.reverse import reverse
+from .transforms.reverse import adjoint
 from .transforms.simplify import simplify
 
 Watch = Callable[[str, Function], None]
@@ -43,17 +43,21 @@ def gradient_passes(
     wrt: Sequence[int], seeds: Sequence[int], keep: Sequence[int], cotangents: bool = False,
     fast: bool = False,
 ) -> list[Pass]:  # fmt: skip
-    """Value and gradient: see `transforms.reverse.reverse` for the arguments."""
+    """Value and gradient: see `transforms.reverse.reverse` for the arguments. The two passes are its
+    halves: what the rules write, and that simplified."""
     passes = [
         *primal_passes(fast),
-        Pass("reverse", lambda function: reverse(function, wrt, seeds, keep, cotangents)),
+        Pass("adjoint", lambda function: adjoint(function, wrt, seeds, keep, cotangents)),
+        Pass("reverse", simplify),
     ]
     if fast:
         passes.append(Pass("hoist", hoist))
     return passes
 
 
-PASS_NAMES = ("trace", "simplify", "promote", "privatise", "lanes", "reverse", "hoist")
+PASS_NAMES = (
+    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist",
+)  # fmt: skip
 
 
 def checking() -> bool:
