@@ -1,0 +1,1 @@
+"""A run of a function, forward and backward, in numbers."""
