@@ -146,7 +146,7 @@ def _stored(step: Step, g: Any) -> list[Share]:
     rest = g.copy()
     if step.node.op is store:
         rest[at] = 0.0
-    return [Share(0, rest), Share(1, share)]
+    return [Share(1, share), Share(0, rest)]
 
 
 def _unstretched(g: np.ndarray, v: Item) -> Any:
@@ -243,7 +243,8 @@ class _LocalSweep(Sweep):
 @dataclass(frozen=True, slots=True)
 class LocalRule:
     """The shares of a node's operands as a function of: its operands, its results, the adjoints of
-    the results and their masks. `outputs`: per share its operand, and whether a mask comes behind."""
+    the results and their masks. `outputs`: per share its operand, and whether a mask comes behind.
+    """
 
     function: Function
     inputs: tuple[Value, ...]
