@@ -15,7 +15,7 @@ __all__ = ["Formula", "number"]
 class Formula:
     """An operand of a derivative rule that writes down what is done with it."""
 
-    type = Array(F64, (None,))
+    type: Any = Array(F64, (None,))
     rank, dtype = 1, F64
 
     def __init__(self, text: str | Text):

@@ -12,13 +12,16 @@ from typing import Any
 from ..backends.formulas import Formula, number
 from ..backends.text import ATOM, PYTHON, Text, fill, infix
 from ..ir.op import NON_DIFFERENTIABLE, Op
-from ..ir.types import Scalar
+from ..ir.types import F64, Scalar
 
 __all__ = ["Term", "ONE", "local_terms", "spelled", "total"]
 
 
 class Term(Formula):
-    """coef * num[0] * num[1] ... / den[0] / den[1] ..."""
+    """coef * num[0] * num[1] ... / den[0] / den[1] ... of scalars."""
+
+    type: Any = Scalar(F64)
+    rank, dtype = 0, F64
 
     def __init__(self, coef: float = 1.0, num: Sequence[Text] = (), den: Sequence[Text] = ()):
         self.coef = coef

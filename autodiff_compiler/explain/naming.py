@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from ..backends.text import ATOM, Text
 from ..errors import Span
-from ..ir.graph import CONST, DIM, Value, walk
+from ..ir.graph import CONST, DIM, FOR, Node, Value, walk
 from ..ir.types import Scalar, is_float
-from ..ops.index import load, parts, slice_
+from ..ops.index import load, nonzero, parts, slice_
 from .formulas import Term, constant, loose, spelled
-from .record import Branch, Event, Item, Loop, Step, is_constant
+from .record import Branch, Event, Item, Loop, Run, Step, is_constant
 
 if TYPE_CHECKING:
     from .running import Explained
@@ -71,8 +71,11 @@ class Labels:
         return bool(name) and name in self._words
 
     def _name_all(self) -> None:
+        counters = _unnamed_counters(self.run)
         for item in self.run.items:
-            if self._is_users(item.value.name) and item not in self._own:
+            if item.value in counters:
+                self._names[item] = "k"
+            elif self._is_users(item.value.name) and item not in self._own:
                 self._names[item] = item.value.name
         for value, item in _carried(self.run.events):
             if self._is_users(value.name) and item.step and item.step.node.op is not CONST:
@@ -116,6 +119,11 @@ class Labels:
         return (
             cast and not item.needs and not self.named(item) and isinstance(item.value.type, Scalar)
         )
+
+    def counter(self, loop: Node) -> str:
+        """What the counter of a `for` is called."""
+        param = loop.blocks[0].params[0]
+        return "k" if not param.name or param in _unnamed_counters(self.run) else param.name
 
     def named(self, item: Item) -> bool:
         """Has the user a name for it (or is it the result)?"""
@@ -168,11 +176,11 @@ class Labels:
             return Text(self(item))
         if step.node.op is CONST:
             return constant(step.node.attrs["value"])
-        if step.node.op.kind == "elementwise":
+        if step.node.op.kind == "elementwise" and not self._own_parts(item):
             if step.node.op.name in ("cast", "pyfloat", "stop_gradient"):
                 return operands[0]
             return spelled(step.node.op, operands, item.value.type)
-        if step.node.op.name in ("index", "wrap"):
+        if step.node.op.name in ("index", "wrap", "nonzero"):
             return operands[0]
         if step.node.op is DIM:
             return Text(f"{operands[0].at(ATOM)}.shape[{step.node.attrs['axis']}]")
@@ -180,14 +188,32 @@ class Labels:
             return Text(operands[0].at(ATOM) + self.subscript(step, 1))
         return loose(source_text(step.node.span) or step.node.op.name)
 
+    def _own_parts(self, item: Item) -> bool:
+        """Is it made of what only the library knows, which has no text but that of the whole call?"""
+        step = item.step
+        return step is not None and any(
+            i.step is not None
+            and i.step.node.span == step.node.span
+            and i.step.node.op.kind in ("create", "shape", "reduce", "order")
+            and not self.base(i)
+            and i.step.node.op not in (CONST, DIM)
+            for i in step.operands
+        )
+
     # -- indices -----------------------------------------------------------------------------------
 
     def subscript(self, step: Step, first: int) -> str:
         """The index of a load or a store, from its operand number `first` on: `[i, :j]`."""
         letters = step.node.attrs["index"]
-        texts = []
+        texts: list[str] = []
+        masked: Step | None = None
         for letter, p in zip(letters, parts(letters, step.operands[first:])):
-            texts.append(self._slice(*p) if letter == "s" else self.inside(p[0]).at(0))
+            text = self._slice(*p) if letter == "s" else self.inside(p[0]).at(0)
+            # A mask of several axes is one index of the user's, and an array for each axis here.
+            if not (letter == "a" and texts and p[0].step is not None and p[0].step is masked):
+                texts.append(text)
+            of_mask = letter == "a" and p[0].step is not None and p[0].step.node.op is nonzero
+            masked = p[0].step if of_mask else None
         return f"[{', '.join(texts)}]"
 
     def _slice(self, start: Item, length: Item, stride: Item) -> str:
@@ -215,6 +241,16 @@ def _words(spans: Iterable[Span]) -> set[str]:
         for n in numbers:
             words.update(re.findall(r"\w+", linecache.getline(filename, n)))
     return words
+
+
+def _unnamed_counters(run: Run) -> set[Value]:
+    """The counters of loops over things: the user's name there is the thing's."""
+    loops = [n for n in walk(run.function.block) if n.op is FOR]
+    return {
+        n.blocks[0].params[0]
+        for n in loops
+        if not re.search(r"\b(range|enumerate|ndindex)\(", n.span.line())
+    }
 
 
 def _carried(events: Sequence[Event]) -> Iterator[tuple[Value, Item]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..backends.text import Text
@@ -19,6 +20,9 @@ from .rules_text import adjoint_lines, defining_text
 from .running import Explained
 
 __all__ = ["Row", "ShareRow", "Rows"]
+
+#: Stands around the numbers of values in texts; no source holds it.
+_MARK = "\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class Rows:
             return str(self.labels.definition(item))
         if step.node not in self._texts:
             self._texts[step.node] = self._static_text(step)
-        return self._texts[step.node]
+        return self._filled(self._texts[step.node], step)
 
     def _static_text(self, step: Step) -> str:
         own = source_text(step.node.span) or step.node.op.name
@@ -125,11 +129,14 @@ class Rows:
         held = {v: i for v, i in zip(step.node.operands, step.operands)}
         return defining_text(step.node, name, lambda v: _known(held[v])) or own
 
-    def _name_in(self, step: Step):  # type: ignore[no-untyped-def]
-        """Labels of a node's values, the same in every trip."""
-        items: dict[Value, Item] = dict(zip(step.node.operands, step.operands))
-        items.update(zip(step.node.results, step.results))
-        return lambda v: self.labels.base(items[v]) or self.labels(items[v])
+    def _name_in(self, step: Step) -> Callable[[Value], str]:
+        """Stand-ins for the labels of a node's values, which differ from trip to trip."""
+        values = [*step.node.operands, *step.node.results]
+        return lambda v: f"{_MARK}{values.index(v)}{_MARK}"
+
+    def _filled(self, text: str, step: Step) -> str:
+        items = [*step.operands, *step.results]
+        return re.sub(f"{_MARK}(\\d+){_MARK}", lambda m: self.labels(items[int(m[1])]), text)
 
     # -- backward --------------------------------------------------------------------------------
 
@@ -162,7 +169,7 @@ class Rows:
             part = step.node.op in (load, store, add_at)
             index = self.labels.subscript(step, first) if part else ""
             self._rules[step.node] = adjoint_lines(step.node, self._name_in(step), index)
-        return self._rules[step.node].get(operand, "")
+        return self._filled(self._rules[step.node].get(operand, ""), step)
 
 
 def _known(item: Item) -> object:

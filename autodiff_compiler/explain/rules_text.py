@@ -43,10 +43,12 @@ def adjoint_lines(node: Node, name: Callable[[Value], str], index: str) -> dict[
         block = rule.function.block
         one = Function("rule", type(block)(block.params, block.nodes, (block.results[k],)))
         lines = _body(simplify(one), params)
-        text = marks.back("; ".join(lines))
-        out[operand] = f"d_{name(node.operands[operand])} = {text}" if len(lines) == 1 else text
-        if len(out[operand]) > _LONGEST:
-            out[operand] = "by the rule of " + node.op.name
+        *before, last = _joined(lines)
+        given = f" with {'; '.join(before)}" if before else ""
+        text = marks.back(f"{last}{given}")
+        out[operand] = f"d_{name(node.operands[operand])} = {text}"
+        if len(text) > _LONGEST or len(before) > 2:
+            out[operand] = f"the rule of `{node.op.name}`"
     return out
 
 
@@ -78,6 +80,13 @@ def _body(function: Function, names: Sequence[str]) -> list[str]:
     start = next(k for k, line in enumerate(raw) if line.startswith("def rule("))
     body = [line.strip() for line in raw[start + 1 :] if line.strip()]
     return [line.removeprefix("return ").removesuffix(".copy()") for line in body]
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """The last line a value, where it is only the name of the one before."""
+    if len(lines) > 1 and lines[-2].startswith(f"{lines[-1]} = "):
+        return [*lines[:-2], lines[-2].removeprefix(f"{lines[-1]} = ")]
+    return lines
 
 
 class _Marks:

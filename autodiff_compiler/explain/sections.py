@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import Span
-from ..ir.graph import WHILE, slot_yields
+from ..ir.graph import WHILE, Node, slot_yields
 from ..ir.types import is_float
+from .adjoints import Share
 from .chain import Chain, Slope, Way, Ways
 from .document import Block, Cells, Document, Heading, Lines, Source, Table
 from .naming import Labels, source_text
@@ -175,7 +176,7 @@ class Sections:
         role = "forward" if forward else "backward"
         count = len(loop.trips)
         way = "" if forward else ", from the last to the first"
-        yield Lines((f"{title}   {count} {'trip' if count == 1 else 'trips'}{way}",), indent, role)
+        yield Lines((f"{title}   {_counted(count, 'trip')}{way}",), indent, role)
         table = self._summary(loop, indent + 1, forward)
         if table is not None:
             yield table
@@ -203,8 +204,7 @@ class Sections:
     def _counter(self, loop: Loop, trip: Trip) -> str:
         if trip.counter is None:
             return ""
-        name = loop.node.blocks[0].params[0].name
-        return f", {name} = {trip.counter}" if name else ""
+        return f", {self.labels.counter(loop.node)} = {trip.counter}"
 
     def _unfolded(self, count: int, depth: int, forward: bool) -> Sequence[int]:
         if self.options.every:
@@ -225,11 +225,7 @@ class Sections:
             slots = [k for k in slots if any(i in back.adjoints for i in self.after(loop, k))]
         columns = [
             "trip",
-            *(
-                [loop.node.blocks[0].params[0].name or "counter"]
-                if loop.node.op is not WHILE
-                else []
-            ),
+            *([self.labels.counter(loop.node)] if loop.node.op is not WHILE else []),
         ]
         # names of the values themselves, or of their adjoints
         names = [self._slot_name(loop, k) for k in slots]
@@ -316,7 +312,7 @@ class Sections:
             left = ways.count - len(ways.shown)
             rest = f" + {self.digits.factor(ways.rest)}" if left else ""
             if left:
-                yield f"and {left} more {'way' if left == 1 else 'ways'}, together {self.digits.number(ways.rest)}"
+                yield f"and {_counted(left, 'more way')}, together {self.digits.number(ways.rest)}"
             yield f"{name} = {numbers}{rest} = {self.digits.number(ways.total)}"
 
     def _way(self, name: str, way: Way, several: bool) -> Iterator[str]:
@@ -349,24 +345,31 @@ class Sections:
     def _contributions(self, leaf: Leaf) -> Iterator[str]:
         """Where arrays lie between: what each use of the leaf adds."""
         name, back = self.rows.adjoint_name(leaf.item), self.explained.back
-        found = []
+        found: dict[tuple[Node, int], list[tuple[Step, Share]]] = {}
         for step, shares in back.shares.items():
             for s in shares:
                 if step.operands[s.operand] is leaf.item:
-                    found.append((step, s))
+                    found.setdefault((step.node, s.operand), []).append((step, s))
         if not found:
             yield f"{name} = 0: {leaf.label} does not reach {self.labels.top}"
             return
-        for step, s in found[:_CONTRIBUTIONS]:
-            row = self.rows.row(step)
-            shown = next(r for r in row.shares if r.operand is leaf.item)
-            rule = shown.rule or f"{shown.slope} = {shown.formula}"
-            yield f"{self.place(step.node.span)}: {rule}   adds {self.digits.data(s.data)}"
-        left = found[_CONTRIBUTIONS:]
+        uses = list(found.values())
+        for steps in uses[:_CONTRIBUTIONS]:
+            yield self._use(leaf, steps)
+        left = [pair for steps in uses[_CONTRIBUTIONS:] for pair in steps]
         if left:
-            rest = sum((np.asarray(s.data) for _, s in left[1:]), np.asarray(left[0][1].data))
-            yield f"and {len(left)} more {'use' if len(left) == 1 else 'uses'}, together {self.digits.data(rest)}"
+            yield f"and {_counted(len(left), 'more use')}, together {self.digits.data(_added(left))}"
         yield f"{name} = {self.digits.data(back.adjoints[leaf.item])}"
+
+    def _use(self, leaf: Leaf, steps: Sequence[tuple[Step, Share]]) -> str:
+        """What one place in the program adds, in all of its trips."""
+        step, _ = steps[-1]
+        shown = next(r for r in self.rows.row(step).shares if r.operand is leaf.item)
+        rule = shown.rule or f"{shown.slope} = {shown.formula}"
+        times = f", {len(steps)} times, together" if len(steps) > 1 else ""
+        return (
+            f"{self.place(step.node.span)}: {rule}   adds{times} {self.digits.data(_added(steps))}"
+        )
 
     # -- the update ------------------------------------------------------------------------------
 
@@ -386,6 +389,17 @@ class Sections:
                 numbers = f"{data(leaf.item.data)} - {product} = " if product else ""
                 lines.append(f"  = {numbers}{data(new)}")
         yield Lines(tuple(lines), 0, "result", True)
+
+
+def _added(steps: Sequence[tuple[Step, Share]]) -> np.ndarray:
+    out = np.asarray(steps[0][1].data)
+    for _, share in steps[1:]:
+        out = out + share.data
+    return out
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _yes(flag: bool) -> str:
