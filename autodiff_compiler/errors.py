@@ -10,13 +10,17 @@ __all__ = ["Span", "NO_SPAN", "CompileError", "UnsupportedError", "InternalError
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in the user's source: 1-based lines, 0-based columns, as `ast` counts them."""
+    """A place in the user's source: 1-based lines, 0-based columns, as `ast` counts them.
+
+    `sweep`: 0 for what the user wrote, k for what the k-th reverse pass wrote on its account.
+    """
 
     filename: str
     lineno: int
     col_offset: int
     end_lineno: int
     end_col_offset: int
+    sweep: int = 0
 
     def __str__(self) -> str:
         return f"{self.filename}:{self.lineno}:{self.col_offset + 1}"

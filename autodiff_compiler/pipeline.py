@@ -10,7 +10,7 @@ from .ir.check import check
 from .ir.graph import Function
 from .transforms.lanes import lanes
 from .transforms.promote import promote
-from .transforms.reverse import reverse
+from .transforms.reverse import adjoint
 from .transforms.simplify import simplify
 
 Watch = Callable[[str, Function], None]
@@ -38,14 +38,16 @@ def gradient_passes(
     wrt: Sequence[int], seeds: Sequence[int], keep: Sequence[int], cotangents: bool = False,
     fast: bool = False,
 ) -> list[Pass]:  # fmt: skip
-    """Value and gradient: see `transforms.reverse.reverse` for the arguments."""
+    """Value and gradient: see `transforms.reverse.reverse` for the arguments. The two passes are its
+    halves: what the rules write, and that simplified."""
     return [
         *primal_passes(fast),
-        Pass("reverse", lambda function: reverse(function, wrt, seeds, keep, cotangents)),
+        Pass("adjoint", lambda function: adjoint(function, wrt, seeds, keep, cotangents)),
+        Pass("reverse", simplify),
     ]
 
 
-PASS_NAMES = ("trace", "simplify", "promote", "lanes", "reverse")
+PASS_NAMES = ("trace", "simplify", "promote", "lanes", "adjoint", "reverse")
 
 
 def checking() -> bool:

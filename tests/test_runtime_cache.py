@@ -123,7 +123,9 @@ def test_ctrl_c_during_a_compilation_leaves_nothing(tmp_path):
     assert use(folder, AUTODIFF_COMPILER_CC=script)["value"] == 42.0
     before = set(os.listdir(folder))
     slow.touch()
-    other = USE.replace("return 0; }", "return 0; } /* another */")
+    # Where the whole test run was put into the background, its children ignore SIGINT.
+    listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    other = listens + USE.replace("return 0; }", "return 0; } /* another */")
     variables = environment(folder, AUTODIFF_COMPILER_CC=script)
     one = subprocess.Popen([sys.executable, "-c", other], env=variables, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 20

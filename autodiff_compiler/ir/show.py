@@ -12,6 +12,13 @@ def show(function: Function) -> str:
     return _Printer().function(function)
 
 
+def value_names(function: Function) -> dict[Value, str]:
+    """The name under which `show` prints each value."""
+    printer = _Printer()
+    printer.function(function)
+    return printer.names
+
+
 class _Printer:
     def __init__(self) -> None:
         self.names: dict[Value, str] = {}

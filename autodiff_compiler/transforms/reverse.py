@@ -7,11 +7,12 @@ are in `reverse_control`; what of the primal the sweep needs, and how it gets it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..ir.build import Builder
-from ..ir.graph import CONST, Block, Function, Node, Value
+from ..ir.graph import CONST, Block, Function, Node, Value, walk
 from ..ir.op import NON_DIFFERENTIABLE
 from ..ir.types import Array, Scalar
 from ..ops import TABLE
@@ -46,6 +47,14 @@ def reverse(
 
     Raises UnsupportedError where an op on the way has no derivative.
     """
+    return simplify(adjoint(function, wrt, seeds, keep, cotangents))
+
+
+def adjoint(
+    function: Function, wrt: Sequence[int], seeds: Sequence[int], keep: Sequence[int],
+    cotangents: bool = False,
+) -> Function:  # fmt: skip
+    """The same function as the sweep writes it, rule by rule, with all of the primal in it."""
     structure = Structure(function)
     primal = structure.function
     params = [primal.params[k] for k in wrt]
@@ -54,7 +63,7 @@ def reverse(
 
     uses = _dry_run(structure, active, params, results, cotangents)
     plan = plan_residuals(structure, uses, [primal.results[k] for k in keep])
-    return simplify(_emit(structure, active, plan, params, results, keep, cotangents))
+    return _emit(structure, active, plan, params, results, keep, cotangents)
 
 
 def _dry_run(
@@ -79,6 +88,7 @@ def _emit(
     forward = Forward(structure, plan)
     own_params = forward.primal(primal)
     b = forward.b
+    written = len(b.nodes)
     values = [forward.env[primal.results[k]] for k in keep]
     sweep = Sweep(b, structure, active, TapeSource(forward))
     seed_params = _seed(sweep, results, cotangents)
@@ -91,9 +101,29 @@ def _emit(
         if shared and isinstance(v.type, Array):
             v = b.emit(copy, v, name=v.name)
         outputs.append(v)
+    b.nodes[written:] = _marked(b.nodes[written:], 1 + _sweeps(primal))
     return Function(
         f"d_{primal.name}", b.close([*own_params, *seed_params], outputs), primal.filename
     )
+
+
+def _sweeps(function: Function) -> int:
+    """How often the function has been through this pass."""
+    return max((node.span.sweep for node in walk(function.block)), default=0)
+
+
+def _marked(nodes: Iterable[Node], sweep: int) -> list[Node]:
+    """The nodes of a sweep, told by their spans from those that it is the sweep of."""
+
+    def inside(block: Block) -> Block:
+        return replace(block, nodes=tuple(_marked(block.nodes, sweep)))
+
+    return [
+        replace(
+            node, span=replace(node.span, sweep=sweep), blocks=tuple(map(inside, node.blocks))
+        )
+        for node in nodes
+    ]
 
 
 def _seed(sweep: Sweep, results: Sequence[Value], cotangents: bool) -> list[Value]:
