@@ -54,6 +54,8 @@ class Explained:
     back: Backward
     result: Item
     leaves: tuple[Leaf, ...]
+    argnums: tuple[int, ...]
+    has_aux: bool
 
 
 def run_on_record(
@@ -88,7 +90,9 @@ def run_on_record(
     problem = disagreement(result, value, found, back)
     if problem:
         raise _defect(problem)
-    return Explained(function, kernel, run, back, result, found)
+    return Explained(
+        function, kernel, run, back, result, found, tuple(argnums), has_aux
+    )  # fmt: skip
 
 
 def _defect(what: str) -> InternalError:

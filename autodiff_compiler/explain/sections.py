@@ -30,6 +30,8 @@ _BACKWARD = ("name", "incoming adjoint", "local derivative", "outgoing adjoint")
 #: Factors of one way that are written out.
 _FACTORS = 10
 _CONTRIBUTIONS = 6
+#: Of more slopes only those are spelled out that are more than a number.
+_SLOPES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,12 @@ class Sections:
                 dict.fromkeys(t for t in (s.slope, s.formula, s.partial) if t)
             )
             product = f"{s.product} = " if s.product else ""
-            sign = "+=" if self._shared(s.operand) else "="
+            sign = "+=" if self.shared(s.operand) else "="
             outgoing = f"{s.target} {sign} {product}{s.outgoing}"
             cells.append(Cells((*((row.label, incoming) if k == 0 else ("", "")), local, outgoing)))
         return cells
 
-    def _shared(self, item: Item) -> bool:
+    def shared(self, item: Item) -> bool:
         """Do several shares make its adjoint?"""
         return self._uses()[item] > 1
 
@@ -177,31 +179,31 @@ class Sections:
         count = len(loop.trips)
         way = "" if forward else ", from the last to the first"
         yield Lines((f"{title}   {_counted(count, 'trip')}{way}",), indent, role)
-        table = self._summary(loop, indent + 1, forward)
+        table = self.summary(loop, indent + 1, forward)
         if table is not None:
             yield table
         for k in self._unfolded(count, depth, forward):
             trip = loop.trips[k]
-            counter = self._counter(loop, trip)
+            counter = self.counter(loop, trip)
             yield Lines((f"trip {trip.number} of {count}{counter}",), indent + 1, role)
             yield from self._walk(trip.events, indent + 2, depth + 1, forward)
 
     def _worth(self, trips: Sequence[Trip], forward: bool) -> bool:
-        return any(self._any_shown(trip.events, forward) for trip in trips)
+        return any(self.any_shown(trip.events, forward) for trip in trips)
 
-    def _any_shown(self, events: Sequence[Event], forward: bool) -> bool:
+    def any_shown(self, events: Sequence[Event], forward: bool) -> bool:
         for event in events:
             if isinstance(event, Step):
                 if self.rows.shown(event) and (forward or self._matters(event)):
                     return True
             elif isinstance(event, Branch):
-                if self._any_shown(event.events, forward):
+                if self.any_shown(event.events, forward):
                     return True
             elif self._worth(event.trips, forward):
                 return True
         return False
 
-    def _counter(self, loop: Loop, trip: Trip) -> str:
+    def counter(self, loop: Loop, trip: Trip) -> str:
         if trip.counter is None:
             return ""
         return f", {self.labels.counter(loop.node)} = {trip.counter}"
@@ -215,7 +217,7 @@ class Sections:
         k = k - 1 if k > 0 else count + k
         return (k,) if 0 <= k < count else ()
 
-    def _summary(self, loop: Loop, indent: int, forward: bool) -> Table | None:
+    def summary(self, loop: Loop, indent: int, forward: bool) -> Table | None:
         """What each trip leaves in the names that the loop carries, or their adjoints there."""
         slots = self.carried(loop)
         if not slots:
@@ -336,7 +338,7 @@ class Sections:
             value = self.digits.number(s.value)
             formula = f"{s.formula} = " if s.formula and s.formula != value else ""
             found.append((self.rows.slope(s.top, s.bottom), f"{formula}{value}", bool(formula)))
-        if len(found) > _FACTORS:
+        if len(found) > _SLOPES:
             found = [f for f in found if f[2]][:_FACTORS]
         width = max((len(slope) for slope, _, _ in found), default=0)
         for slope, text, _ in found:
