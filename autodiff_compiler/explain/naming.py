@@ -214,7 +214,8 @@ class Labels:
                 texts.append(text)
             of_mask = letter == "a" and p[0].step is not None and p[0].step.node.op is nonzero
             masked = p[0].step if of_mask else None
-        return f"[{', '.join(texts)}]"
+        text = ", ".join(texts)
+        return f"[{text}]" if len(text) <= _LONGEST else "[...]"
 
     def _slice(self, start: Item, length: Item, stride: Item) -> str:
         """A slice as the user bounded it, if a `slice` node tells."""

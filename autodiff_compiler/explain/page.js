@@ -166,16 +166,18 @@
     if (shown) bringIntoView($("graph"), shown);
   }
 
-  function bringIntoView(pane, element) {
+  function bringIntoView(pane, element, aside = true) {
     const a = pane.getBoundingClientRect(), b = element.getBoundingClientRect();
     const low = b.top < a.top + 30, high = b.bottom > a.bottom - 40;
     if (low || high) pane.scrollTop += b.height > a.height - 60 ? b.top - a.top - 30 : b.top + b.height / 2 - a.top - a.height / 2;
-    if (b.left < a.left || b.right > a.right) pane.scrollLeft += b.left + b.width / 2 - a.left - a.width / 2;
+    if (aside && (b.left < a.left || b.right > a.right)) pane.scrollLeft += b.left + b.width / 2 - a.left - a.width / 2;
   }
 
   // --- the texts --------------------------------------------------------------------------------
 
   function writeCode(pane, lines, numbered) {
+    const all = made("div", "rows");
+    pane.append(all);
     return lines.map((line) => {
       const row = made("div", line.note ? "note" : "");
       if (numbered && !line.line) {
@@ -185,7 +187,7 @@
         row.append(made("span", "number", numbered ? String(line.line) : ""), line.text || " ");
         row.dataset.line = line.line;
       }
-      pane.append(row);
+      all.append(row);
       return row;
     });
   }
@@ -200,7 +202,7 @@
       row.classList.toggle("lit", Boolean(flags[k]));
       if (flags[k] && !first) first = row;
     });
-    if (first) bringIntoView(pane, first);
+    if (first) bringIntoView(pane, first, false);
   }
 
   function drawTexts(stop) {

@@ -19,7 +19,9 @@ from .adjoints import local_rule
 __all__ = ["adjoint_lines", "defining_text"]
 
 _MARK = re.compile(r"\badc_(\d+)_(?:_\d+)?")
-_LONGEST = 100
+_LONGEST = 140
+#: Lines that may stand behind a rule, for the sizes that it uses.
+_GIVEN = 3
 
 
 def adjoint_lines(node: Node, name: Callable[[Value], str], index: str) -> dict[int, str]:
@@ -47,7 +49,7 @@ def adjoint_lines(node: Node, name: Callable[[Value], str], index: str) -> dict[
         given = f" with {'; '.join(before)}" if before else ""
         text = marks.back(f"{last}{given}")
         out[operand] = f"d_{name(node.operands[operand])} = {text}"
-        if len(text) > _LONGEST or len(before) > 2:
+        if len(text) > _LONGEST or len(before) > _GIVEN:
             out[operand] = f"the rule of `{node.op.name}`"
     return out
 

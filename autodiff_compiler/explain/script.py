@@ -7,7 +7,7 @@ come together by then; a folded loop is one stop, and an unfolded one has the st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Script:
         self.names = value_names(self.explained.run.function)
         self.short = Digits(min(_SHORT_DIGITS, sections.options.digits))
         self.running: dict[Item, Any] = {}
+        self._loops: dict[Node, str] = {}
         self.kept = self._trips_that_fit()
 
     def events(self) -> list[Json]:
@@ -161,8 +162,7 @@ class Script:
 
     def _loop_id(self, node: Node) -> str:
         """The same loop has the same name in every trip of a loop around it."""
-        loops = self.__dict__.setdefault("_loops", {})
-        return loops.setdefault(node, f"loop{len(loops)}")
+        return self._loops.setdefault(node, f"loop{len(self._loops)}")
 
     # -- backward --------------------------------------------------------------------------------
 
@@ -290,12 +290,3 @@ def _table(table: Any) -> Json | None:
     if table is None:
         return None
     return {"columns": list(table.columns), "rows": [list(r.texts) for r in table.rows]}
-
-
-def flat(events: Iterable[Json]) -> Iterator[Json]:
-    """All stops below these, for those who count them."""
-    for event in events:
-        yield event
-        yield from flat(event.get("events", ()))
-        for trip in event.get("trips", ()):
-            yield from flat(trip["events"])

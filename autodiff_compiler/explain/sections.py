@@ -62,6 +62,7 @@ class Sections:
         self.rows = Rows(explained, self.labels, self.digits)
         self.chain = Chain(explained.back, self.labels, explained.result)
         self.filename = explained.run.function.filename
+        self._counted: dict[Item, int] = {}
 
     def document(self, place: str) -> Document:
         return tuple(
@@ -155,8 +156,7 @@ class Sections:
         return self._uses()[item] > 1
 
     def _uses(self) -> dict[Item, int]:
-        if not hasattr(self, "_counted"):
-            self._counted: dict[Item, int] = {}
+        if not self._counted:
             for step, shares in self.explained.back.shares.items():
                 for s in shares:
                     i = step.operands[s.operand]
