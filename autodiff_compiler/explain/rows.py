@@ -11,6 +11,7 @@ from ..errors import Span
 from ..ir.graph import CONST, Node, Value
 from ..ir.types import Scalar, Stack, is_float
 from ..ops.index import add_at, load, store
+from ..ops.stack import new, peek
 from .adjoints import Share
 from .formulas import Term, local_terms
 from .naming import Labels, source_text
@@ -71,7 +72,9 @@ class Rows:
         """Numbers are shown; constants and the arithmetic of indices are not."""
         floats = [r for r in step.results if is_float(r.value.type)]
         return (
-            step.node.op is not CONST and bool(floats) and not self.labels.is_only_cast(floats[0])
+            step.node.op not in (CONST, new)
+            and bool(floats)
+            and not self.labels.is_only_cast(floats[0])
         )
 
     def row(self, step: Step) -> Row:
@@ -122,6 +125,8 @@ class Rows:
             base, v = step.node.operands[:2]
             sign = "=" if op is store else "+="
             return f"{name(base)}{self.labels.subscript(step, 2)} {sign} {name(v)}"
+        if op is peek:
+            return f"{name(step.node.operands[0])}[{name(step.node.operands[1])}]"
         if kind in ("index", "stack", "check", "create") or len(step.results) != 1:
             return own
         if any(isinstance(v.type, Stack) for v in step.node.operands):

@@ -35,7 +35,7 @@ def adjoint_lines(node: Node, name: Callable[[Value], str], index: str) -> dict[
         whole = f"{part} = 0" if node.op is store else f"d_{name(base)} = d_{name(node.result)}"
         return {0: whole, 1: f"d_{name(v)} = {part}"}
     if node.op.kind == "stack":
-        return {k: f"{node.op.name} undone" for k, v in enumerate(node.operands[:2])}
+        return _of_lists(node, name)
     rule = local_rule(node, [True] * len(node.results), [None] * len(node.results))
     marks = _Marks(name)
     params = [marks.new(name(v)) for v in rule.inputs]
@@ -52,6 +52,22 @@ def adjoint_lines(node: Node, name: Callable[[Value], str], index: str) -> dict[
         if len(text) > _LONGEST or len(before) > _GIVEN:
             out[operand] = f"the rule of `{node.op.name}`"
     return out
+
+
+def _of_lists(node: Node, name: Callable[[Value], str]) -> dict[int, str]:
+    """What ops on lists that grow do: adjoints of lists are lists."""
+    s, out = f"d_{name(node.operands[0])}", f"d_{name(node.results[0])}"
+    kind = node.op.name
+    if kind == "push":
+        return {0: f"{s} = {out}[:-1]", 1: f"d_{name(node.operands[1])} = {out}[-1]"}
+    if kind == "pop":
+        return {0: f"{s} = {out} + [d_{name(node.results[1])}]"}
+    if kind == "peek":
+        return {0: f"{s}[{name(node.operands[1])}] += {out}"}
+    if kind == "poke":
+        part = f"{out}[{name(node.operands[2])}]"
+        return {0: f"{part} = 0", 1: f"d_{name(node.operands[1])} = {part}"}
+    return {0: f"{s} = {'list' if kind == 'to_array' else 'np.array'}({out})"}
 
 
 def defining_text(

@@ -234,14 +234,14 @@ class Script:
         kept = {t["number"]: t for t in stop["trips"]}
         self._through(loop.last_test, {})
         slots = slot_yields(loop.node)
+        carried = [*(trip.slots for trip in loop.trips[1:]), loop.results]
         for k in range(len(loop.trips) - 1, -1, -1):
             trip = loop.trips[k]
             shown = kept.get(trip.number)
-            after = [self.sections.after(loop, s)[k] for s in range(len(slots))]
             if shown is None:
                 self._through(trip.events, {})
                 continue
-            shown["adj"] = self._running(zip(slots, after))
+            shown["adj"] = self._running(zip(slots, carried[k]))
             inner = zip(self._worth(trip.events), shown["events"])
             self._through(trip.events, {id(e): s for e, s in inner})
         outer = [v for block in loop.node.blocks for v in free_values(block)]

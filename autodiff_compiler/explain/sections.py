@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import Span
 from ..ir.graph import WHILE, Node, slot_yields
-from ..ir.types import is_float
+from ..ir.types import Stack, is_float
 from .adjoints import Share
 from .chain import Chain, Slope, Way, Ways
 from .document import Block, Cells, Document, Heading, Lines, Source, Table
@@ -87,7 +87,7 @@ class Sections:
     def leaves(self) -> Iterator[Block]:
         yield Heading("Leaves")
         cells = [
-            Cells((leaf.label, self.digits.data(leaf.item.data), "yes", _yes(leaf.wrt)))
+            Cells((self.labels(leaf.item), self.digits.data(leaf.item.data), "yes", _yes(leaf.wrt)))
             for leaf in self.explained.leaves
         ]
         yield Table(_LEAVES, tuple(cells), 0, "", (1,))
@@ -182,6 +182,9 @@ class Sections:
         table = self.summary(loop, indent + 1, forward)
         if table is not None:
             yield table
+        asked = self._asked(count, depth)
+        if asked is not None and not 0 <= asked < count and forward:
+            yield Lines((f"it has no trip {self.options.trips[depth]}",), indent + 1, role)
         for k in self._unfolded(count, depth, forward):
             trip = loop.trips[k]
             counter = self.counter(loop, trip)
@@ -211,25 +214,28 @@ class Sections:
     def _unfolded(self, count: int, depth: int, forward: bool) -> Sequence[int]:
         if self.options.every:
             return range(count) if forward else range(count - 1, -1, -1)
-        if depth >= len(self.options.trips):
-            return ()
+        k = self._asked(count, depth)
+        return (k,) if k is not None and 0 <= k < count else ()
+
+    def _asked(self, count: int, depth: int) -> int | None:
+        """The trip that the options name for loops at this depth, from 0."""
+        if self.options.every or depth >= len(self.options.trips):
+            return None
         k = self.options.trips[depth]
-        k = k - 1 if k > 0 else count + k
-        return (k,) if 0 <= k < count else ()
+        return k - 1 if k > 0 else count + k
 
     def summary(self, loop: Loop, indent: int, forward: bool) -> Table | None:
         """What each trip leaves in the names that the loop carries, or their adjoints there."""
-        slots = self.carried(loop)
-        if not slots:
-            return None
         back = self.explained.back
+        slots = self.carried(loop)
         if not forward:
             slots = [k for k in slots if any(i in back.adjoints for i in self.after(loop, k))]
+        if not slots:
+            return None
         columns = [
             "trip",
             *([self.labels.counter(loop.node)] if loop.node.op is not WHILE else []),
         ]
-        # names of the values themselves, or of their adjoints
         names = [self._slot_name(loop, k) for k in slots]
         columns += names if forward else [f"d{self.labels.top}/d{n}" for n in names]
         order = range(len(loop.trips)) if forward else range(len(loop.trips) - 1, -1, -1)
@@ -258,7 +264,9 @@ class Sections:
         yields = slot_yields(loop.node)
         params = loop.node.blocks[-1].params[-len(yields) :] if yields else ()
         return [
-            k for k, (y, p) in enumerate(zip(yields, params)) if is_float(y.type) and y is not p
+            k
+            for k, (y, p) in enumerate(zip(yields, params))
+            if is_float(y.type) and y is not p and self._slot_name(loop, k)
         ]
 
     def after(self, loop: Loop, slot: int) -> list[Item]:
@@ -270,9 +278,9 @@ class Sections:
         yields = slot_yields(loop.node)
         params = loop.node.blocks[-1].params[-len(yields) :]
         items = self.after(loop, slot)
-        return (
-            params[slot].name or yields[slot].name or (self.labels.base(items[0]) if items else "")
-        )
+        # A list has a number of ours; what is returned from inside has a slot, and no name there.
+        named = self.labels.base(items[-1]) if items and is_stack(items[-1]) else ""
+        return params[slot].name or yields[slot].name or named
 
     def _branch(self, branch: Branch, indent: int, depth: int, forward: bool) -> Iterator[Block]:
         blocks = list(self._walk(branch.events, indent + 1, depth, forward))
@@ -300,7 +308,8 @@ class Sections:
         for leaf in self.explained.leaves:
             if leaf.wrt:
                 ways = self.chain.ways(leaf.item)
-                lines = self._ways(leaf, ways) if ways else self._contributions(leaf)
+                told = ways is not None and (ways.count > 1 or _is_told(ways.shown[0]))
+                lines = self._ways(leaf, ways) if ways and told else self._contributions(leaf)
                 yield Lines(tuple(lines), 0, "result", True)
 
     def _ways(self, leaf: Leaf, ways: Ways) -> Iterator[str]:
@@ -329,7 +338,8 @@ class Sections:
         if not several:
             yield from self._slopes(way.slopes)
         factors = [v if k == 0 else f"({v})" if v[0] == "-" else v for k, v in enumerate(values)]
-        yield f"  = {' * '.join(_shortened(factors))} = {self.digits.number(way.product)}"
+        product = f"{' * '.join(_shortened(factors))} = " if len(factors) > 1 else ""
+        yield f"  = {product}{self.digits.number(way.product)}"
 
     def _slopes(self, slopes: Iterable[Slope]) -> Iterator[str]:
         """What the slopes of ways are; of many, those that are more than a number."""
@@ -365,7 +375,7 @@ class Sections:
 
     def _use(self, leaf: Leaf, steps: Sequence[tuple[Step, Share]]) -> str:
         """What one place in the program adds, in all of its trips."""
-        step, _ = steps[-1]
+        step, _ = steps[0]
         shown = next(r for r in self.rows.row(step).shares if r.operand is leaf.item)
         rule = shown.rule or f"{shown.slope} = {shown.formula}"
         times = f", {len(steps)} times, together" if len(steps) > 1 else ""
@@ -391,6 +401,15 @@ class Sections:
                 numbers = f"{data(leaf.item.data)} - {product} = " if product else ""
                 lines.append(f"  = {numbers}{data(new)}")
         yield Lines(tuple(lines), 0, "result", True)
+
+
+def is_stack(item: Item) -> bool:
+    return isinstance(item.value.type, Stack)
+
+
+def _is_told(way: Way) -> bool:
+    """Does it say more than its number?"""
+    return len(way.slopes) > 1 or bool(way.slopes[0].formula)
 
 
 def _added(steps: Sequence[tuple[Step, Share]]) -> np.ndarray:
