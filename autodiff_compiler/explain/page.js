@@ -24,7 +24,8 @@
 
   function forward(events, out) {
     for (const e of events) {
-      if (e.kind === "step") out.push({ way: "forward", kind: "step", event: e, set: e.set });
+      if (e.kind === "silent") out.push({ silent: true, set: e.set });
+      else if (e.kind === "step") out.push({ way: "forward", kind: "step", event: e, set: e.set });
       else if (e.kind === "branch") {
         out.push({ way: "forward", kind: "branch", event: e, set: e.test });
         forward(e.events, out);
@@ -49,7 +50,7 @@
         backward(e.events, inner);
         if (inner.some((s) => !s.silent)) out.push({ way: "backward", kind: "branch", event: e, adj: [] });
         out.push(...inner, { silent: true, adj: e.adj || [] });
-      } else if (e.matters) {
+      } else if (e.kind === "loop" && e.matters) {
         const trip = tripOf(e);
         if (trip) {
           out.push({ way: "backward", kind: "trip", event: e, trip, adj: trip.adj || [] });
@@ -148,7 +149,8 @@
     for (const region of svg.querySelectorAll(".region")) region.classList.remove("now");
     let box = null;
     if (stop.kind === "step" || stop.kind === "back") {
-      box = boxOf.get(stop.event.at);
+      // What is only another shape of its operand is drawn with it.
+      box = boxOf.get(stop.event.at) || boxOf.get((stop.event.from[0] || {}).name) || null;
       const names = (stop.kind === "step" ? stop.event.from : stop.event.back.shares).map((o) => boxOf.get(o.name));
       for (const edge of edges) {
         const into = box && edge.dataset.target === own(box);

@@ -37,10 +37,11 @@ _ADJOINT = re.compile(r"\bd_\w")
 def page(sections: Sections, place: str) -> str:
     """The page as text."""
     explained = sections.explained
-    script = Script(sections)
-    events = script.events()
     wrt = [k for k, leaf in enumerate(explained.leaves) if leaf.wrt]
     name = explained.function.__name__
+    drawing = graph(explained.run.function, name=name, stage="run", leaves=wrt)
+    script = Script(sections, {v for box in drawing.picture.body.vertices() for v in box.values})
+    events = script.events()
     title = f"{name} in {place}"
     data = {
         "title": title, "top": sections.labels.top, "value": sections.digits.data(explained.result.data),
@@ -49,12 +50,11 @@ def page(sections: Sections, place: str) -> str:
         "alpha": sections.digits.number(sections.options.alpha),
         "source": list(_source(sections)), "generated": list(_generated(sections)),
     }  # fmt: skip
-    drawing = graph(explained.run.function, name=name, stage="run", leaves=wrt).svg()
     return _filled(
         (_FOLDER / "page.html").read_text("utf-8"),
         {
             "POLICY": html.escape(_POLICY), "TITLE": html.escape(title),
-            "STYLE": (_FOLDER / "page.css").read_text("utf-8"), "GRAPH": drawing,
+            "STYLE": (_FOLDER / "page.css").read_text("utf-8"), "GRAPH": drawing.svg(),
             "DATA": _json(data), "SCRIPT": (_FOLDER / "page.js").read_text("utf-8"),
         },
     )  # fmt: skip

@@ -7,7 +7,7 @@ come together by then; a folded loop is one stop, and an unfolded one has the st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,22 +32,27 @@ Json = dict[str, Any]
 
 
 class Script:
-    def __init__(self, sections: Sections):
+    """`drawn`: the names of the values that have a box on the graph."""
+
+    def __init__(self, sections: Sections, drawn: Container[str] = ()):
         self.sections = sections
+        self.drawn = drawn
         self.explained = sections.explained
         self.names = value_names(self.explained.run.function)
         self.short = Digits(min(_SHORT_DIGITS, sections.options.digits))
         self.running: dict[Item, Any] = {}
         self._loops: dict[Node, str] = {}
+        #: the stops inside branches and trips, by event
+        self.inside: dict[int, dict[int, Json]] = {}
         self.kept = self._trips_that_fit()
 
     def events(self) -> list[Json]:
         """The tree of stops. The backward halves are filled in from the end to the beginning, as
         the sums of adjoints run."""
-        shown = self._worth(self.explained.run.events)
-        made = [self._forward(e) for e in shown]
+        stops: dict[int, Json] = {}
+        made = self._all(self.explained.run.events, stops)
         self.running[self.explained.result] = np.asarray(1.0)
-        self._through(self.explained.run.events, {id(e): s for e, s in zip(shown, made)})
+        self._through(self.explained.run.events, stops)
         return made
 
     def leaves(self) -> list[Json]:
@@ -97,6 +102,21 @@ class Script:
 
     # -- forward ---------------------------------------------------------------------------------
 
+    def _all(self, events: Sequence[Event], stops: dict[int, Json]) -> list[Json]:
+        """The stops of events, noted by event too; what is not worth one may still write values."""
+        worth = {id(e) for e in self._worth(events)}
+        made: list[Json] = []
+        for event in events:
+            if id(event) in worth:
+                stops[id(event)] = self._forward(event)
+                made.append(stops[id(event)])
+            elif isinstance(event, Step):
+                results = [(v, i) for v, i in zip(event.node.results, event.results)]
+                written = [pair for pair in results if self.name(pair[0]) in self.drawn]
+                if written:
+                    made.append({"kind": "silent", "set": self._values(written)})
+        return made
+
     def _forward(self, event: Event) -> Json:
         if isinstance(event, Step):
             return self._step(event)
@@ -132,7 +152,7 @@ class Script:
             "at": self.name(branch.node.operands[0]),
             "test": [[self.name(branch.node.operands[0]), str(branch.taken == 0)]],
             "set": self._values(zip(branch.node.results, branch.results)),
-            "events": [self._forward(e) for e in self._worth(branch.events)],
+            "events": self._all(branch.events, self.inside.setdefault(id(branch), {})),
         }  # fmt: skip
 
     def _loop(self, loop: Loop) -> Json:
@@ -157,7 +177,7 @@ class Script:
         elif trip.counter is not None:
             made.append([self.name(loop.node.blocks[0].params[0]), str(trip.counter)])
         counter = self.sections.counter(loop, trip).removeprefix(", ")
-        events = [self._forward(e) for e in self._worth(trip.events)]
+        events = self._all(trip.events, self.inside.setdefault(id(trip), {}))
         return {"number": trip.number, "counter": counter, "set": made, "events": events}
 
     def _loop_id(self, node: Node) -> str:
@@ -170,8 +190,7 @@ class Script:
         if isinstance(event, Step):
             self._back_step(event, stop)
         elif isinstance(event, Branch):
-            inner = list(zip(self._worth(event.events), stop["events"]))
-            self._through(event.events, dict((id(e), s) for e, s in inner))
+            self._through(event.events, self.inside[id(event)])
             stop["adj"] = self._adjoints(free_values(event.node.blocks[event.taken]))
         else:
             self._back_loop(event, stop)
@@ -242,8 +261,7 @@ class Script:
                 self._through(trip.events, {})
                 continue
             shown["adj"] = self._running(zip(slots, carried[k]))
-            inner = zip(self._worth(trip.events), shown["events"])
-            self._through(trip.events, {id(e): s for e, s in inner})
+            self._through(trip.events, self.inside[id(trip)])
         outer = [v for block in loop.node.blocks for v in free_values(block)]
         stop["adj"] = self._adjoints([*carried_init(loop.node), *outer])
 
