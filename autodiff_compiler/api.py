@@ -62,6 +62,11 @@ class Transformed:
         """
         return self._kernels.of(self.bind(*args, **kwargs))  # type: ignore[attr-defined]
 
+    def _repr_html_(self) -> str | None:
+        """In a notebook: the graph of the kernel that was made last."""
+        newest = self._kernels.newest
+        return None if newest is None else newest._repr_html_()
+
     @property
     def __autodiff__(self) -> dict[str, Any]:
         request = self._kernels.request
@@ -82,6 +87,7 @@ class _Kernels:
         #: by the types of a call: the places of integers whose values matter
         self.by_value: dict[tuple[Spec, ...], tuple[tuple[Any, ...], ...]] = {}
         self.lock = threading.Lock()
+        self.newest: Kernel | None = None
 
     def of(self, args: Sequence[Any]) -> Kernel:
         """The kernel for these arguments: one whose guards still hold, or a new one.
@@ -105,6 +111,7 @@ class _Kernels:
         with self.lock:
             for kernel in self.known.get(specs, ()):
                 if _still_holds(kernel.plan):
+                    self.newest = kernel
                     return kernel
         backend = _compiler().resolve_backend(self.backend)
         auto = self.backend == "auto"
@@ -112,6 +119,7 @@ class _Kernels:
         with self.lock:
             self.known.setdefault(specs, []).insert(0, kernel)
             del self.known[specs][8:]
+            self.newest = kernel
         return kernel
 
     def plan(self, args: Sequence[Any]) -> Plan:

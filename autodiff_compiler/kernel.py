@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,11 @@ from .runtime.compiler import Compiler, find_compiler
 from .runtime.plan import Capture, Guard, OutLeaf, Plan
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
 
+if TYPE_CHECKING:
+    from .drawing import Graph
+
 Tree = tuple
+Origin = tuple[Callable[..., Any], Request, tuple[Spec, ...]]
 _CONTAINERS = ("tuple", "list", "dict", "record")
 _DEFECTS = (
     AssertionError, LookupError, AttributeError, ValueError, RecursionError, NotImplementedError,
@@ -53,7 +57,7 @@ class Program:
 
 
 @contextmanager
-def _defects(name: str) -> Iterator[None]:
+def defects(name: str) -> Iterator[None]:
     """Turns what can only be a defect of this package into a refusal. A TypeError with which the
     user is told of a wrong argument or result passes."""
     try:
@@ -70,17 +74,19 @@ def _defects(name: str) -> Iterator[None]:
 class Kernel:
     """A compiled specialisation.
 
-    `source` (NumPy Python), `c_source` (C) and `ir` are texts; `plan` is what the launcher runs.
+    `source` (NumPy Python), `c_source` (C) and `ir` are texts; `graph()` is a picture; `plan` is
+    what the launcher runs. `origin`: what it was made from, as `build` was given it.
     """
 
-    def __init__(self, program: Program, backend: str, name: str):
+    def __init__(self, program: Program, backend: str, name: str, origin: Origin | None = None):
         self.program = program
         self.backend = backend
         self.name = name
+        self.origin = origin
 
     @cached_property
     def python(self) -> Any:
-        with _defects(self.name):
+        with defects(self.name):
             return emit_python(self.program.function, self.name)
 
     @property
@@ -95,7 +101,7 @@ class Kernel:
         vector = {} if compiler is None else {"vector_math": _vector_forms(compiler)}
         symbol = f"adc_{self.name}"
         _backend_for(self.program.function, fallback=False)
-        with _defects(self.name):
+        with defects(self.name):
             return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
 
     @property
@@ -107,6 +113,32 @@ class Kernel:
     def ir(self) -> str:
         """The kernel's typed graph."""
         return show(self.program.function)
+
+    def graph(self, stage: str = "adjoint", detail: str = "auto") -> Graph:
+        """The kernel's graph as a picture, which a notebook shows as it is.
+
+        stage   "primal" (the function itself), "adjoint" (with its adjoint, rule by rule) or
+                "optimised" (simplified: what runs)
+        detail  "operations", "lines" (the operations of a source line share a box), or "auto"
+
+        Of what has no derivative there is no adjoint; "adjoint" then gives the function itself.
+        """
+        from .stages import drawn, staged
+
+        assert self.origin is not None
+        function, request, specs = self.origin
+        with defects(self.name):
+            if stage == "optimised":
+                return drawn(self.program, function, request, specs, stage, detail)
+            if stage == "adjoint" and request.kind == "compile":
+                stage = "primal"
+            return staged(function, request, specs, stage, detail)
+
+    def _repr_html_(self) -> str:
+        return self.graph()._repr_html_()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {**self.graph()._repr_mimebundle_(), "text/plain": repr(self)}
 
     @cached_property
     def plan(self) -> Plan:
@@ -208,16 +240,17 @@ def build(
     `fallback`: what has no form in C is compiled to Python.
     """
     name = getattr(function, "__name__", "this function")
-    with _defects(name):
+    with defects(name):
         program = make_program(function, request, tuple(specs), watch, backend == "c")
     if backend == "c" and _backend_for(program.function, fallback) == "python":
         # People who read the Python want the loops that they wrote.
-        with _defects(name):
+        with defects(name):
             program, backend = make_program(function, request, tuple(specs), watch), "python"
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
-    return Kernel(program, backend, prefix[request.kind] + name)
+    origin = (function, request, tuple(specs))
+    return Kernel(program, backend, prefix[request.kind] + name, origin)
 
 
 def _backend_for(function: Function, fallback: bool) -> str:
@@ -271,7 +304,7 @@ def differentiate(
     fast: bool = False,
 ) -> Program:  # fmt: skip
     """The program of value and gradient, or of a pullback, of `program`."""
-    leaves = _differentiable_leaves(specs, request.wrt)
+    leaves = differentiable_leaves(specs, request.wrt)
     # What always raises stops at its check, whatever would be returned.
     value, aux = (_ANY, None) if program.raises else _value_and_aux(program.result, request)
     keep = [] if request.kind == "vjp" else [k for k, _ in _leaf_flavours(program.result)]
@@ -291,7 +324,7 @@ def differentiate(
     return replace(program, function=function, result=result)
 
 
-def _differentiable_leaves(specs: Sequence[Spec], wrt: Sequence[int]) -> list[int]:
+def differentiable_leaves(specs: Sequence[Spec], wrt: Sequence[int]) -> list[int]:
     """The leaf numbers of the parameters to differentiate. Raises TypeError if one is no float."""
     firsts, count = [], 0
     for spec in specs:

@@ -26,7 +26,7 @@ FLOORS = [
     ["drawing"],
     ["runtime"],
     ["pipeline"],
-    ["kernel"],
+    ["kernel", "stages"],
     ["api"],
     ["testing"],
     ["cli", "explain", "interop"],

@@ -21,12 +21,17 @@ from typing import Any
 
 from ..ir.graph import Function
 from .build import draw
+from .dot import dot
+from .mermaid import mermaid
 from .model import Picture
 from .svg import svg
+from .texts import text
 
-__all__ = ["DETAILS", "Graph", "graph"]
+__all__ = ["DETAILS", "FORMATS", "Graph", "graph"]
 
 DETAILS = ("auto", "operations", "lines")
+#: The writers, by what one calls their formats.
+FORMATS = {"svg": svg, "dot": dot, "mermaid": mermaid, "text": text}
 
 
 class Graph:
@@ -35,9 +40,24 @@ class Graph:
     def __init__(self, picture: Picture):
         self.picture = picture
 
+    def write(self, format: str) -> str:
+        """The picture in one of `FORMATS`."""
+        return FORMATS[format](self.picture)
+
     def svg(self) -> str:
         """One <svg> element."""
         return svg(self.picture)
+
+    def dot(self) -> str:
+        """For Graphviz."""
+        return dot(self.picture)
+
+    def mermaid(self) -> str:
+        """For Markdown."""
+        return mermaid(self.picture)
+
+    def __str__(self) -> str:
+        return text(self.picture)
 
     def __repr__(self) -> str:
         picture = self.picture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import NO_SPAN, Span
@@ -11,14 +11,17 @@ from ..ir.graph import COND, FOR, WHILE, Block, Function, Node, Value
 from ..ir.types import Stack
 from .model import BACKWARD, FORWARD, Edge, Picture, Region, Vertex
 from .reading import Reading
-from .terms import Terms, plain, shortened
+from .terms import Terms, shortened
 
 #: More boxes than this, and the operations of one source line share one.
 MANY = 30
 #: What is longer is not repeated in the text of its reader.
-_SHORT = 30
+_SHORT = 36
 _WIDEST = 66
-_MOST_ROWS = 9
+_MOST_ROWS = 24
+
+#: A value that nobody has named, by the name that the printer gives it.
+_TEMPORARY = re.compile(r"\bt\d+\b")
 
 Item = Vertex | Region
 
@@ -66,6 +69,8 @@ class _Builder:
         #: where a value that was kept on a tape came from when it was
         self.kept_at: dict[Value, str] = {}
         self.roles: dict[str, str] = {}
+        #: what stands on a pill
+        self.rows: dict[str, str] = {}
         self.edges: dict[str, Edge] = {}
         self.ids: set[str] = set()
         self.group_of: dict[Node, _Group] = {}
@@ -125,7 +130,7 @@ class _Builder:
             return name
         if node.op.name == "pop" and not isinstance(value.type, Stack):
             kept = self.reading.pushed.get(node)
-            return name or (_atom(self.terms.use(kept[0])) if kept else "·")
+            return name or (_atom(self.told(kept[0])) if kept else "·")
         if self.reading.folded(node) and not (name and node.op.name not in ("const",)):
             return None
         otherwise = name or (self.reading.printed_name(value) if self.detail == "lines" else "·")
@@ -152,6 +157,15 @@ class _Builder:
             len(own) == len(users)
             and len({*own} - {self.program.start[p] for p in group.pushes}) <= 1
         )
+
+    def told(self, value: Value) -> str:
+        """A value that was kept, as one would call it where it is wanted again."""
+        text = self.terms.use(value)
+        if self.reading.name(value) or (text != "·" and not _TEMPORARY.search(text)):
+            return text
+        longer = self.terms.expression(value)
+        good = len(longer) <= _SHORT and "·" not in longer and not _TEMPORARY.search(longer)
+        return longer if good else text
 
     # -- groups -------------------------------------------------------------------------------------
 
@@ -194,7 +208,7 @@ class _Builder:
     ) -> Vertex:
         """A pill with a value's name."""
         printed = self.printed(values)
-        text = self.reading.name(value) or (printed[0] if printed else "·")
+        text = self.reading.name(value) or "·"
         prefix = {"exit": "x", "merge": "m"}.get(kind, "n")
         made = Vertex(
             self.fresh(f"{prefix}-{printed[0] if printed else text}"), kind, (text,), role,
@@ -202,22 +216,24 @@ class _Builder:
         )  # fmt: skip
         self.home[value] = made.id
         self.roles[made.id] = role
+        self.rows[made.id] = text
         return made
 
     def _output(self, k: int, value: Value) -> Vertex:
-        label = self.outputs[k] if k < len(self.outputs) else ""
+        label = said = self.outputs[k] if k < len(self.outputs) else ""
         printed = self.reading.printed_name(value)
         text = self.terms.use(value)
-        if text == "·":
-            text = printed
+        if text == "·" or _TEMPORARY.fullmatch(text):
+            text = self.terms.expression(value)
+        if "·" in text or _TEMPORARY.search(text):
+            text, label = label or "result", ""
         maker = self.program.maker(self.program.of(value))
-        gradient = label.startswith("gradient")
-        role = BACKWARD if gradient or self.last_sweep and not label else FORWARD
-        if not label and maker is not None:
+        role = BACKWARD if said.startswith("gradient") else FORWARD
+        if not said and maker is not None:
             role = self.role(maker.span)
         made = Vertex(
             self.fresh(f"o-{printed}"), "output", (shortened(text, _SHORT),), role, printed,
-            (printed,), self.reading.type_text(value), caption=label or "result",
+            (printed,), self.reading.type_text(value), caption=label,
         )  # fmt: skip
         self.roles[made.id] = role
         self._join(self.reading.origins(value), made.id)
@@ -246,9 +262,11 @@ class _Builder:
             made = f"e-{printed}-{target}"
             if made not in self.edges and source != target:
                 role = self.roles[source]
+                name = self.told(value) if kind == "tape" else self.reading.name(value)
                 self.edges[made] = Edge(
-                    made, source, target, printed, self.reading.type_text(value), role, kind, label
-                )
+                    made, source, target, printed, self.reading.type_text(value), role, kind, label,
+                    name, self.rows.get(source) == name,
+                )  # fmt: skip
 
     def _block(self, block: Block) -> list[Item]:
         items: list[Item] = []
@@ -292,14 +310,18 @@ class _Builder:
 
     def _rows(self, group: _Group, role: str) -> tuple[tuple[str, ...], str]:
         """The text of a box, and its caption."""
-        kept = [self.terms.use(p.operands[1]) for p in group.pushes]
+        kept = [self.told(p.operands[1]) for p in group.pushes]
         line = group.span.line().strip() if group.span.lineno else ""
-        if self.detail == "lines" and role == FORWARD and line and not group.span.sweep:
+        written = line and not group.span.sweep and not _only_checks(group.nodes)
+        if self.detail == "lines" and role == FORWARD and written:
             rows = [shortened(line, _WIDEST)]
             if kept:
                 rows.append(shortened(f"kept: {', '.join(dict.fromkeys(kept))}", _WIDEST))
             return tuple(rows), f"line {group.span.lineno}"
         rows = [row for node in group.nodes for row in self._statements(node)]
+        if not rows:
+            # All of it goes into the text of others, and nothing else reads it.
+            rows = [self.terms.expression(r) for n in group.nodes[-1:] for r in n.results]
         rows = [shortened(row, _WIDEST) for row in rows]
         if len(rows) > _MOST_ROWS:
             rows[_MOST_ROWS - 1 :] = [f"… {len(rows) - _MOST_ROWS + 1} more"]
@@ -342,10 +364,9 @@ class _Builder:
         for slot in slots:
             before = list(self.reading.origins(slot.init))
             both = [b.params[slot.number + (node.op is FOR)] for b in node.blocks]
-            first = self.terms.use(slot.init) if not before else ""
+            first = self.terms.use(slot.init) if not before else "·"
             made = self._slot_vertex("entry", slot.param, both, role, node.span)
-            if first and first != "·":
-                made = replace(made, rows=(shortened(f"{made.rows[0]} = {first}", _SHORT),))
+            made = _given(made, first)
             self._join(before, made.id)
             items.append(made)
         if node.op is FOR:
@@ -363,9 +384,15 @@ class _Builder:
         yields = [(s, self._homes(self.reading.origins(s.again))) for s in slots]
         for slot, last in yields:
             result = node.results[slot.number]
+            last_text = self.terms.use(slot.again) if not last else "·"
             made = self._slot_vertex("exit", slot.param, (result,), role, node.span)
+            made = _given(made, last_text)
             self._lead(last, made.id)
             items.append(made)
+        ends = {e.source for e in self.edges.values()} | {e.target for e in self.edges.values()}
+        handed = {self.home[s.param] for s in slots if self.reading.users.get(s.param)}
+        handed |= {*self.kept_at.values()}
+        items = [i for i in items if isinstance(i, Region) or i.id in ends or i.id in handed]
         if not items:
             items.append(self._empty(node, role))
         title, notes = self._header(node, role, [s.param for s in slots])
@@ -397,7 +424,7 @@ class _Builder:
 
     def _predicate(self, node: Node, value: Value, before: str, role: str) -> Vertex:
         printed = self.reading.printed_name(value)
-        text = shortened(before + self.terms.use(value), _WIDEST)
+        text = shortened(before + self._asked(value), _WIDEST)
         made = Vertex(
             self.fresh(f"p-{printed}"), "predicate", (text,), role, printed, (printed,), "bool",
             node.span,
@@ -405,6 +432,13 @@ class _Builder:
         self.roles[made.id] = role
         self._join(self.reading.origins(value), made.id)
         return made
+
+    def _asked(self, value: Value) -> str:
+        """A predicate as one would read it."""
+        text = self.terms.use(value)
+        if text == "·" or _TEMPORARY.fullmatch(text):
+            text = self.terms.expression(value)
+        return text[1:-1] if text.startswith("(") and _atom(text[1:-1]) == text else text
 
     def _branch(self, node: Node) -> Region | None:
         role = self.role(node.span)
@@ -429,12 +463,13 @@ class _Builder:
             texts = [self.terms.use(b.results[k]) for b in node.blocks]
             made = self._slot_vertex("merge", result, (result,), role, node.span)
             if not all(arms) and len(" ".join(texts)) < _SHORT:
-                name = self.reading.name(result) or made.rows[0]
-                pred = self.terms.use(node.operands[0])
-                text = f"{name} = {texts[0]} if {pred} else {texts[1]}"
+                name = self.reading.name(result)
+                pred = self._asked(node.operands[0])
+                text = f"{texts[0]} if {pred} else {texts[1]}"
+                text = f"{name} = {text}" if name else text
                 made = replace(made, rows=(shortened(text, _WIDEST),))
-            for origins, says in zip(arms, ("true", "false")):
-                self._join(origins, made.id, says)
+            for origins in arms:
+                self._join(origins, made.id)
             if not any(arms) or len(items) == 1:
                 name = f"e-{predicate.id}-{made.id}"
                 self.edges[name] = Edge(
@@ -483,8 +518,20 @@ class _Builder:
             counter = self.reading.name(node.blocks[0].params[0])
             return f"for {counter} in {self._range(node)}"
         if node.op is WHILE:
-            return f"while {shortened(self.terms.use(node.blocks[0].results[0]), _WIDEST)}"
-        return f"if {shortened(self.terms.use(node.operands[0]), _WIDEST)}"
+            return f"while {shortened(self._asked(node.blocks[0].results[0]), _WIDEST)}"
+        return f"if {shortened(self._asked(node.operands[0]), _WIDEST)}"
+
+
+def _given(pill: Vertex, text: str) -> Vertex:
+    """The pill of a value that is a constant, or the like of it."""
+    if text in ("·", pill.rows[0]):
+        return pill
+    return replace(pill, rows=(shortened(f"{pill.rows[0]} = {text}", _SHORT),))
+
+
+def _only_checks(nodes: Sequence[Node]) -> bool:
+    """Is all that is left of a line the checks of its subscripts?"""
+    return all(node.op.kind == "check" for node in nodes)
 
 
 def _place(span: Span) -> tuple[str, int, int]:
@@ -510,10 +557,3 @@ def _trips(start: str, stop: str, step: str) -> str:
     if step == "-1" and stop == "-1":
         return f"{start[:-4]} times" if start.endswith(" - 1") else f"{start} + 1 times"
     return ""
-
-
-def basename(picture: Picture) -> str:
-    return os.path.basename(picture.filename)
-
-
-__all__ = ["draw", "basename", "plain", "Callable"]

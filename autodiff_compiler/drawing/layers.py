@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 #: Between rows, between boxes of a row, and how much room a passing link takes.
-ROW_GAP, BOX_GAP, LINK_ROOM = 34.0, 22.0, 12.0
+ROW_GAP, BOX_GAP, LINK_ROOM = 34.0, 26.0, 12.0
 _SWEEPS = 12
 
 Point = tuple[float, float]
@@ -191,9 +191,10 @@ class Level:
                     if not down or both:
                         pull += [(o.x + o.inlet(k) - spot.outlet(k), w) for o, k, w in spot.below]
                     total = sum(w for _, w in pull)
-                    wanted.append(
-                        (sum(x * w for x, w in pull) / total, total) if pull else (spot.x, 0.05)
-                    )
+                    if pull:
+                        wanted.append((sum(x * w for x, w in pull) / total, total))
+                    else:
+                        wanted.append((self._beside(row, spot), 0.01))
                 _settle(row, wanted)
         left = min(s.x for row in self.rows for s in row)
         for row in self.rows:
@@ -202,6 +203,14 @@ class Level:
                 if spot.box:
                     spot.box.x = spot.x
         self.width = max(s.x + s.w for row in self.rows for s in row)
+
+    @staticmethod
+    def _beside(row: Sequence[_Spot], spot: _Spot) -> float:
+        """Where a spot stands that nothing pulls: where it is, or next to the one before it."""
+        if not spot.order or spot.above or spot.below:
+            return spot.x
+        before = row[spot.order - 1]
+        return before.x + before.w + BOX_GAP
 
     def _spread(self) -> None:
         """Gives the links of a box their places along its sides, in the order of where they go."""
@@ -225,7 +234,7 @@ class Level:
         y = 0.0
         self.top: list[float] = []
         self.bottom: list[float] = []
-        for k, row in enumerate(self.rows):
+        for row in self.rows:
             height = max((s.box.h for s in row if s.box), default=0.0)
             self.top.append(round(y, 1))
             self.bottom.append(round(y + height, 1))
@@ -233,7 +242,7 @@ class Level:
                 if spot.box:
                     spot.box.y = round(y, 1)
             ports = all(s.box is not None and s.box.h == 0 for s in row)
-            y += height + (self._reach(row) if not ports else self._reach(row) * 0.8)
+            y += height + (self._reach(row) if not ports else self._reach(row) * 0.55)
         self.height = self.bottom[-1]
 
     def _reach(self, row: Sequence[_Spot]) -> float:

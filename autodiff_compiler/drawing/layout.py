@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from .layers import Box, Level, Link, Point
 from .model import BACKWARD, FORWARD, Edge, Picture, Region, Vertex
+from .texts import edge_label
 
-LETTER, LETTER_SMALL = 7.25, 5.7
+LETTER, LETTER_SMALL, LETTER_LABEL = 7.25, 5.7, 5.4
 ROW_HEIGHT, PAD = 16.0, 14.0
 LOOP_PAD = 30.0
 COLUMN_GAP = 110.0
@@ -109,6 +110,11 @@ class _Column:
         self.ins: dict[str, dict[str, None]] = {}
         self.outs: dict[str, dict[str, None]] = {}
         self.ways: dict[str, list[tuple[str, Link]]] = {}
+        #: how long the labels are of the values that leave each box
+        self.labels: dict[str, dict[str, int]] = {}
+        for edge in self.edges:
+            said = edge_label(edge, picture, set())
+            self.labels.setdefault(edge.source, {})[edge.value] = len(said)
         for edge in self.edges:
             self._enter(edge)
 
@@ -159,13 +165,21 @@ class _Column:
         boxes = [Box(port, 2.0, 0.0, end="first") for port in self.ins.get(place, ())]
         for item in items:
             if isinstance(item, Vertex):
-                boxes.append(Box(item.id, *vertex_size(item)))
+                w, h = vertex_size(item)
+                boxes.append(Box(item.id, max(w, self._label_room(item)), h))
                 continue
             self._arrange(item.id, item.items)
             boxes.append(self._region_box(item))
         boxes += [Box(port, 2.0, 0.0, end="last") for port in self.outs.get(place, ())]
         level = self.level[place] = Level(boxes, self.links.get(place, {}))
         return level.width, level.height
+
+    def _label_room(self, vertex: Vertex) -> float:
+        """How wide a box must be for the labels of its values to stand side by side."""
+        labels = self.labels.get(vertex.id, {})
+        if len(labels) < 2:
+            return 0.0
+        return round((len(labels) + 1) * (max(labels.values()) * LETTER_LABEL + 12.0), 1)
 
     def _region_box(self, region: Region) -> Box:
         level = self.level[region.id]

@@ -7,7 +7,7 @@ script (or a reader) finds a value of the printed program in the picture, and th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import NO_SPAN, Span
 
@@ -73,7 +73,8 @@ class Region:
 @dataclass(frozen=True)
 class Edge:
     """A value on its way. `kind`: data; tape (kept by the forward sweep for the backward one);
-    choice (from a predicate to an arm: `value` is "" and `label` says which)."""
+    choice (from a predicate to an arm or a merge; `label` says which way). `name`: the user's name for
+    the value; `plain`: the box that it comes from shows just that name."""
 
     id: str
     source: str
@@ -83,7 +84,8 @@ class Edge:
     role: str = FORWARD
     kind: str = "data"
     label: str = ""
-    values: tuple[str, ...] = field(default=())
+    name: str = ""
+    plain: bool = False
 
 
 @dataclass(frozen=True)

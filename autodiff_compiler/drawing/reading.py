@@ -16,6 +16,7 @@ from ..ir.show import value_names
 from ..ir.types import BOOL, I64, Array, Scalar, Stack
 
 _LETTERS = ("n", "m", "k", "p", "q")
+_BOOL = Scalar(BOOL)
 #: Ops that only say where or how large something is, or the same thing in another form.
 _FOLDED = {"dim", "wrap", "slice", "expand_dims", "squeeze", "pyfloat", "pyint"}
 #: Kinds of ops whose integer operands are places and sizes, named in the text of the box.
@@ -40,6 +41,8 @@ class Reading:
         self.dims: dict[Value, str] = {}
         self.dim_rows: list[str] = []
         self._name_dims()
+        self.namesakes = self._find_namesakes()
+        self.deciding = self._find_deciding()
 
     def _users(self) -> dict[Value, list[int]]:
         """The places at which each value is read, by nodes or by the ends of blocks."""
@@ -86,12 +89,31 @@ class Reading:
             return self.dims[value]
         slot = self.program.slot_of.get(value)
         if not value.name and slot is not None:
-            if slot.node.op is WHILE and value.type == Scalar(I64):
+            if self._counts_trips(slot):
                 return "trips"
-            return slot.init.name or slot.again.name
+            return slot.init.name or slot.again.name or ("flag" if value.type == _BOOL else "")
         if not value.name and value in self.program.counters:
             return "i"
+        if value in self.namesakes:
+            printed = self.printed_name(value)
+            return printed if printed != value.name else f"{printed}.0"
         return value.name
+
+    def _find_namesakes(self) -> set[Value]:
+        """Values that meet another of the same name in one operation: `d_x + d_x` would say nothing."""
+        self.namesakes = set()
+        found: set[Value] = set()
+        for node in self.program.block_of:
+            if node.blocks or len(node.operands) < 2:
+                continue
+            first: dict[str, Value] = {}
+            for v in map(self.program.of, node.operands):
+                name = self.name(v)
+                if name and first.setdefault(name, v) is not v:
+                    # The one that has just been made, not the one that it is added to.
+                    other = first[name]
+                    found.add(v if self.program.maker(v) is not None else other)
+        return {v for v in found if self.program.maker(v) is not None}
 
     def printed_name(self, value: Value) -> str:
         """The name under which `ir.show` prints it."""
@@ -124,12 +146,20 @@ class Reading:
 
     def unseen(self, slot: Slot) -> bool:
         """Is a carried value left out: a tape, or the count of a loop's trips?"""
-        counts = slot.node.op is WHILE and slot.param.type == Scalar(I64) and not slot.param.name
-        return self.hidden(slot.param) or counts
+        return self.hidden(slot.param) or self._counts_trips(slot)
+
+    def _counts_trips(self, slot: Slot) -> bool:
+        """No user's value: an integer without a name that begins at 0 and grows by 1."""
+        if slot.param.type != Scalar(I64) or slot.param.name or slot.init.name:
+            return False
+        last = self.program.maker(self.program.of(slot.again))
+        if last is None or last.op.name != "iadd" or self.program.constant(slot.init) != 0:
+            return False
+        return last.operands[0] in (slot.param, *(b.params[-1] for b in slot.node.blocks))
 
     def folded(self, node: Node) -> bool:
         """Has the node no box of its own?"""
-        if node.op is CONST or node.op.name in _FOLDED:
+        if node.op is CONST or node.op.name in _FOLDED or node in self.deciding:
             return True
         if node.op.name in ("stack", "push", "pop"):
             return self.hidden(node.results[0])
@@ -138,18 +168,38 @@ class Reading:
             return bool(self.users.get(node.results[0]))
         if node.op.kind != "elementwise" or node.result.name:
             return False
-        if node.result.type == Scalar(I64):
-            return True
-        return node.result.type == Scalar(BOOL) and self._decides(node.result)
+        known = all(self.program.constant(v) is not None for v in node.operands)
+        return node.result.type == Scalar(I64) or known and isinstance(node.result.type, Scalar)
 
-    def _decides(self, value: Value) -> bool:
-        """Is it read as a predicate, and by nothing else?"""
-        users = [n for n in self.program.block_of if value in n.operands]
-        tests = [b.results for n in self.program.block_of if n.op is WHILE for b in (n.blocks[0],)]
-        tested = any(value in results for results in tests)
-        return bool(users or tested) and all(
-            n.op is COND or n.op.name == "check" or n.op.kind == "elementwise" for n in users
-        )
+    def _find_deciding(self) -> set[Node]:
+        """Nodes that only make a predicate: they are the text of its box."""
+        made: set[Node] = set()
+        readers: dict[Value, list[Node | None]] = {}
+        for node in self.program.block_of:
+            for v in node.operands:
+                readers.setdefault(self.program.of(v), []).append(node)
+            for k, block in enumerate(node.blocks):
+                tests = node.op is WHILE and k == 0
+                for v in block.results:
+                    readers.setdefault(self.program.of(v), []).append(node if tests else None)
+        for v in self.program.function.results:
+            readers.setdefault(self.program.of(v), []).append(None)
+        for node in reversed(list(self.program.block_of)):
+            if node.blocks or len(node.results) != 1 or node.result.name:
+                continue
+            simple = node.op.kind == "elementwise" or node.op.name == "load"
+            if not simple or not isinstance(node.result.type, Scalar):
+                continue
+            found = readers.get(node.result, [])
+            if found and all(r is not None and self._asks(r, made, node) for r in found):
+                made.add(node)
+        return made
+
+    def _asks(self, reader: Node, made: set[Node], node: Node) -> bool:
+        if reader in made:
+            return True
+        whole = node.result.type == _BOOL
+        return whole and (reader.op in (COND, WHILE) or reader.op.name == "check")
 
     def sources(self, node: Node) -> dict[Value, str]:
         """The values with a box of their own that a node reads, and how: "data" or "tape"."""

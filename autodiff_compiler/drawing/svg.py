@@ -9,17 +9,19 @@ which `ir.show` prints the value; PREFIX is `Picture.prefix`. The tooltip is a `
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable, Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
 
-from ..errors import Span
 from .layers import Point
 from .layout import ROW_HEIGHT, Layout, Rect, header_height, lay_out
 from .model import BACKWARD, Edge, Picture, Region, Vertex
+from .texts import edge_label, heading, tooltip
 
 MARGIN, HEAD = 16.0, 58.0
 _LOOPS = ("for", "while")
+#: What XML cannot hold, not even as an entity; a source line may.
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 STYLE = """
 .adc text{font:12px ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#1c2733}
@@ -50,6 +52,16 @@ STYLE = """
 .adc .edge:hover path{stroke-opacity:1;stroke-width:3px}
 .adc .node:hover>rect{stroke-width:3px}
 """
+
+
+def escape(text: str) -> str:
+    """Text as XML takes it."""
+    return saxutils.escape(_FORBIDDEN.sub(" ", text))
+
+
+def quoteattr(text: str) -> str:
+    """The same as an attribute, in quotes."""
+    return saxutils.quoteattr(_FORBIDDEN.sub(" ", text))
 
 
 def svg(picture: Picture) -> str:
@@ -106,7 +118,7 @@ class _Writer:
 
     def _legend(self) -> list[str]:
         picture = self.picture
-        rows = [f'<text class="head" x="{MARGIN:g}" y="24">{escape(self._title())}</text>']
+        rows = [f'<text class="head" x="{MARGIN:g}" y="24">{escape(heading(self.picture))}</text>']
         x, y = MARGIN, 44.0
         marks = [("leaf", "#fff3bf", "#946c00", "differentiated by")]
         kinds = {v.kind for v in picture.body.vertices()}
@@ -135,12 +147,6 @@ class _Writer:
             rows.append(f'<text class="note" x="{x:g}" y="{y:g}">{dims}</text>')
         return rows
 
-    def _title(self) -> str:
-        picture = self.picture
-        title = picture.signature or picture.name
-        where = os.path.basename(picture.filename)
-        return " · ".join(p for p in (title, picture.stage, where) if p)
-
     def id(self, own: str) -> str:
         return f"{self.picture.prefix}-{own}"
 
@@ -163,7 +169,7 @@ class _Writer:
             data += f' data-line="{region.span.lineno}"'
         return (
             f'<g class="region {region.kind} {region.role}" id={quoteattr(self.id(region.id))} {data}>'
-            f"<title>{escape(_place(region.span, region.title))}</title>{_rect(rect, 8)}"
+            f"<title>{escape(tooltip(region.span, region.title))}</title>{_rect(rect, 8)}"
             f"{self._loop(region, rect)}</g>"
         )
 
@@ -217,7 +223,7 @@ class _Writer:
         shape = _hexagon(rect) if vertex.kind == "predicate" else _rect(rect, _radius(vertex, rect))
         return (
             f'<g class="node {vertex.kind} {vertex.role}" id={quoteattr(self.id(vertex.id))} '
-            f"{' '.join(data)}><title>{escape(_place(vertex.span, said))}</title>{shape}"
+            f"{' '.join(data)}><title>{escape(tooltip(vertex.span, said))}</title>{shape}"
             f"{self._rows(vertex, rect)}</g>"
         )
 
@@ -265,31 +271,17 @@ class _Writer:
 
     def _value(self, edge: Edge, points: Sequence[Point], across: bool) -> str:
         """The type of a value, once, where its first edge begins."""
-        if edge.label:
-            (x, y), (x2, y2) = points[-2], points[-1]
-            return f'<text class="value" x="{x2 + 4:g}" y="{y2 - 9:g}">{escape(edge.label)}</text>'
-        known = (edge.source, edge.value)
-        if across or known in self.named or edge.kind == "choice":
-            return ""
-        self.named.add(known)
         up = points[-1][1] < points[0][1]
+        if edge.label:
+            x, y = points[-1]
+            y += 14 if up else -9
+            return f'<text class="value" x="{x + 5:g}" y="{y:g}">{escape(edge.label)}</text>'
+        said = "" if across else edge_label(edge, self.picture, self.named)
+        if not said:
+            return ""
         x, y = points[0]
         dy = -5.0 if up else 11.0
-        return f'<text class="value" x="{x + 4:g}" y="{y + dy:g}">{escape(self._said(edge))}</text>'
-
-    def _said(self, edge: Edge) -> str:
-        if self.picture.detail == "operations":
-            return edge.type
-        return f"{edge.value.split('.')[0]} {edge.type}"
-
-
-def _place(span: Span, text: str) -> str:
-    """A tooltip: the place, the user's line, what is there."""
-    if not span.lineno:
-        return text
-    line = span.line().strip()
-    place = f"{os.path.basename(span.filename)}:{span.lineno}"
-    return f"{place}: {line}\n{text}" if line else f"{place}\n{text}"
+        return f'<text class="value" x="{x + 4:g}" y="{y + dy:g}">{escape(said)}</text>'
 
 
 def _radius(vertex: Vertex, rect: Rect) -> float:

@@ -19,6 +19,8 @@ from ..ir.types import Array
 
 _MODULE = re.compile(r"\bnp\.(?:linalg\.)?(?=[A-Za-z_])")
 _BARE = ("index", "wrap")
+#: As many digits as anyone reads in a picture.
+_DIGITS = 6
 
 
 class Terms(Expressions):
@@ -48,15 +50,35 @@ class Terms(Expressions):
         if node.op.name == "cast":
             x = self.value(node.operands[0])
             return x if not isinstance(value.type, Array) else self._cast(node)
-        known = [self.program.constant(v) for v in node.operands]
-        if node.op.name in ("iadd", "isub") and None not in known:
-            return self.number(node.op.evaluate(node.attrs, *known))
+        short = self._known(node)
+        if short is not None:
+            return short
         text = spelling(node, node.op.numpy)
         return self._sum(node) or self._apply(node.op, text, self.operands(node))
 
-    @staticmethod
-    def number(value: int) -> Text:
-        return Text(str(value), UNARY if value < 0 else ATOM)
+    def _known(self, node: Node) -> Text | None:
+        """Sums and products of integers as one would write them: `0 - 1` as -1, `n * 1` as n."""
+        if node.op.name not in ("iadd", "isub", "imul"):
+            return None
+        known = [self.program.constant(v) for v in node.operands]
+        if None not in known:
+            value = node.op.evaluate(node.attrs, *known)  # type: ignore[misc]
+            return Text(str(value), UNARY if value < 0 else ATOM)
+        neutral = 1 if node.op.name == "imul" else 0
+        if known[1] == neutral:
+            return self.value(node.operands[0])
+        return (
+            self.value(node.operands[1]) if known[0] == neutral and node.op.name != "isub" else None
+        )
+
+    def made(self, value: Value, weak: bool = False) -> Text:
+        node = self.program.definition[value]
+        if node.op is CONST and isinstance(node.attrs["value"], float):
+            text = repr(node.attrs["value"])
+            if len(text) > _DIGITS + 2 and "e" not in text:
+                text = f"{node.attrs['value']:.{_DIGITS}g}"
+            return Text(text, UNARY if text.startswith("-") else ATOM)
+        return super().made(value, weak)
 
     def _wrapped(self, node: Node, value: Value) -> Text:
         return self.value(node.operands[0])
@@ -77,6 +99,8 @@ class Terms(Expressions):
     def statement(self, node: Node, targets: list[str | None]) -> list[str]:
         """A simple node as statements that give its results these names."""
         if node.op is CHECK:
+            if self.program.constant(node.operands[0]) is False:
+                return [f"stops: {node.attrs.get('reason') or 'the program raises'}"]
             return [f"check {self.use(node.operands[0])}"]
         if node.op.name == "index":
             i, n = (self.use(v) for v in node.operands)
