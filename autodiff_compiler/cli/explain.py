@@ -73,6 +73,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from ..explain.sections import Sections
+    from ..kernel import defects
 
     if options.html and options.format not in (None, "html"):
         raise error(
@@ -81,7 +82,11 @@ def run(options: argparse.Namespace) -> int:
     wanted = _options(options)
     explained = _explained(options)
     place = os.path.basename(options.target.rpartition(":")[0])
-    _write(Sections(explained, wanted), place, options)
+    try:
+        with defects(explained.function.__name__):
+            _write(Sections(explained, wanted), place, options)
+    except CompileError as cause:
+        raise refusal(cause) from None
     return 0
 
 

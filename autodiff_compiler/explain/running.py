@@ -15,7 +15,7 @@ from ..api import _copied, value_and_grad
 from ..errors import CheckFailed, InternalError, UnsupportedError
 from ..ir.graph import Function
 from ..ir.types import F32, FLOATS, Array
-from ..kernel import Kernel, Program, _differentiable_leaves, _value_and_aux, make_program
+from ..kernel import Kernel, Program, _value_and_aux, defects, differentiable_leaves, make_program
 from ..records import Field
 from ..runtime.plan import read_source
 from ..signature import Request, Spec, TreeSpec, describe, leaf_specs, leaves
@@ -66,15 +66,22 @@ def run_on_record(
     gradient_of = value_and_grad(function, argnums=tuple(argnums), has_aux=has_aux)
     bound = tuple(gradient_of.bind(*args, **kwargs))
     kernel = gradient_of.specialize(*_copied(bound))
-    specs = kernel.program.params
     value, gradients = gradient_of(*_copied(bound))
-    if has_aux:
-        value = value[0]
+    given = value[0] if has_aux else value
+    with defects(getattr(function, "__name__", "this function")):
+        return _recorded(kernel, function, bound, tuple(argnums), has_aux, (given, gradients))
+
+
+def _recorded(
+    kernel: Kernel, function: Callable[..., Any], bound: tuple[Any, ...], argnums: tuple[int, ...],
+    has_aux: bool, given: tuple[Any, Any],
+) -> Explained:  # fmt: skip
+    """The same run on the record. `given`: the kernel's value and gradients."""
+    specs = kernel.program.params
     program, primal = _graph(function, specs)
-    numbers = list(_numbers(program, specs, bound))
-    wrt = _differentiable_leaves(specs, argnums)
+    wrt = differentiable_leaves(specs, argnums)
     try:
-        run = record(primal, numbers, wrt)
+        run = record(primal, list(_numbers(program, specs, bound)), wrt)
     except CheckFailed:
         # The kernel went through: the record must as well.
         raise _defect("a check failed on the record alone") from None
@@ -85,14 +92,12 @@ def run_on_record(
         )
     result = run.results[tree[1]]
     back = backward(run, result)
-    held = dict(zip(wrt, _flat(gradients), strict=True))
+    held = dict(zip(wrt, _flat(given[1]), strict=True))
     found = tuple(_leaves(run, list(_labels(function, specs, program)), held))
-    problem = disagreement(result, value, found, back)
+    problem = disagreement(result, given[0], found, back)
     if problem:
         raise _defect(problem)
-    return Explained(
-        function, kernel, run, back, result, found, tuple(argnums), has_aux
-    )  # fmt: skip
+    return Explained(function, kernel, run, back, result, found, argnums, has_aux)
 
 
 def _defect(what: str) -> InternalError:
