@@ -7,7 +7,8 @@ from autodiff_compiler import value_and_grad
 
 
 def line(x, w, b):
-    return w * x + b
+    z = w * x + b
+    return z
 
 
 def main():

@@ -38,7 +38,7 @@ DOORS = {"__init__", "__main__"}
 
 REQUIRED = {"numpy"}
 # Imported when used, so that importing the package costs little more than importing NumPy.
-LAZY = {"black", "scipy", "ziglang", "jax", "torch", "IPython", "matplotlib", "pygments"}
+LAZY = {"black", "scipy", "ziglang", "jax", "torch", "IPython", "matplotlib", "pygments", "rich"}
 MAX_LINES = 600
 
 
