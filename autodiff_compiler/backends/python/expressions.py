@@ -11,7 +11,7 @@ from ...ir.op import Op
 from ...ir.types import F64, I32, I64, NUMPY_DTYPE, Array, Scalar
 from ..text import ATOM, LOWEST, PYTHON, Text, fill, infix
 from .numbers import Numbers
-from .program import Program, spelling
+from .program import Program
 from .subscripts import Subscripts
 
 UNARY = PYTHON.levels["u-"]
@@ -100,8 +100,11 @@ class Expressions:
         """The expression that makes a value."""
         node = self.program.definition[value]
         if node.op is CONST:
-            return number(node.attrs["value"], F64 if weak else node.attrs["dtype"])
+            return self.constant(node, weak)
         return self._kinds[node.op.kind](node, value)
+
+    def constant(self, node: Node, weak: bool) -> Text:
+        return number(node.attrs["value"], F64 if weak else node.attrs["dtype"])
 
     def index(self, value: Value) -> Text:
         """An integer, or an index array, as a subscript: NumPy wraps and checks it itself."""
@@ -125,16 +128,20 @@ class Expressions:
             text = self._cast(node)
         else:
             text = self._sum(node) or self._apply(
-                node.op, spelling(node, node.op.numpy), self.operands(node)
+                node.op, self.program.spelling(node), self.operands(node)
             )
         if (
             isinstance(value.type, Array)
             and value.type.rank == 0
-            and spelling(node, node.op.numpy) != "{x}"
+            and self.program.spelling(node) != "{x}"
         ):
             # NumPy makes scalars of what has no dims; only arrays can be stored into.
-            return Text(f"np.asarray({text})")
+            return Text(self.whole(text.text))
         return text
+
+    def whole(self, text: str) -> str:
+        """An array without dims, of what may be a scalar."""
+        return f"np.asarray({text})"
 
     def _sum(self, node: Node) -> Text | None:
         """x + -y as x - y."""
@@ -152,7 +159,7 @@ class Expressions:
         node = self.program.maker(value)
         if node is None or self.choice.named(value) or node.op.kind != "elementwise":
             return None
-        if spelling(node, node.op.numpy) == "-{x}":
+        if self.program.spelling(node) == "-{x}":
             return self.value(node.operands[0])
         if node.op.infix not in ("*", "/") or value.type.dtype not in ("f64", "f32"):
             return None
@@ -172,7 +179,7 @@ class Expressions:
 
     def operands(self, node: Node) -> list[Text]:
         """The operands of an elementwise node, with the care that its scalars need."""
-        template = spelling(node, node.op.numpy)
+        template = self.program.spelling(node)
         if node.op.name in _OWN_INTS:
             return [self._own_int(v) for v in node.operands]
         calculated = self._calculated(node, template)
@@ -331,17 +338,21 @@ class Expressions:
             inside = self.subscripts.text(base, node.attrs["index"], node.operands[1:])
             text = self.tight(base) if inside == ":" else f"{self.tight(base)}[{inside}]"
             if isinstance(value.type, Array) and value.type.rank == 0:
-                text = f"np.asarray({text})"
+                text = self.whole(text)
             return Text(text)
         if name == "wrap":
             return self._wrapped(node, value)
         if name == "slice":
             return Text(self.subscripts.slice_part(node, node.results.index(value)))
         if name == "nonzero":
-            return Text(f"np.nonzero({self.loose(node.operands[0])})[{node.results.index(value)}]")
+            return Text(f"{self.places(node)}[{node.results.index(value)}]")
         if name == "distinct":
             return self._distinct(node.operands)
         raise TypeError(f"{name} is a statement")
+
+    def places(self, node: Node) -> str:
+        """The call that gives all results of a `nonzero`."""
+        return f"np.nonzero({self.loose(node.operands[0])})"
 
     def _distinct(self, arrays: tuple[Value, ...]) -> Text:
         texts = ", ".join(self.loose(a) for a in arrays)
