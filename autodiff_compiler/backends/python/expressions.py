@@ -72,7 +72,8 @@ class Expressions:
         self.numbers = numbers
         self.choice = choice
         self.name = name
-        self.subscripts = Subscripts(program, self)
+        self.module = program.dialect.module
+        self.subscripts = self._subscripts()
         self._kinds: Mapping[str, Callable[[Node, Value], Text]] = {
             "elementwise": self._elementwise,
             "reduce": self._reduce,
@@ -88,6 +89,9 @@ class Expressions:
             "undefined": lambda node, value: Text("None"),
         }
         assert self._kinds.keys() == KINDS
+
+    def _subscripts(self) -> Subscripts:
+        return Subscripts(self.program, self)
 
     def value(self, value: Value, weak: bool = False) -> Text:
         """A value where it is used. `weak`: a literal may be Python's, something stronger is beside it."""
@@ -235,7 +239,7 @@ class Expressions:
         axis = ""
         if len(axes) < x.type.rank:
             axis = f", axis={axes[0]}" if len(axes) == 1 else f", axis={tuple(axes)}"
-        return Text(f"{node.op.numpy}({self.loose(x)}{axis})")
+        return Text(f"{self.program.spelling(node)}({self.loose(x)}{axis})")
 
     def _contract(self, node: Node, value: Value) -> Text:
         assert node.op.infix is not None
@@ -243,14 +247,17 @@ class Expressions:
         return infix(node.op.infix, self.value(left), self.value(right), PYTHON)
 
     def _order(self, node: Node, value: Value) -> Text:
-        assert isinstance(node.op.numpy, str)
+        spelling = self.program.spelling(node)
+        assert spelling is not None
         texts = dict(zip("xy", map(self.loose, node.operands)))
         attrs = {name: repr(known) for name, known in node.attrs.items()}
-        return Text(node.op.numpy.format(**texts, **attrs))
+        return Text(spelling.format(**texts, **attrs))
 
     def linalg_call(self, node: Node) -> Text:
         """The call that gives all results of the node."""
-        return fill(node.op.numpy, dict(zip("xyz", map(self.value, node.operands))), PYTHON)
+        spelling = self.program.spelling(node)
+        assert spelling is not None
+        return fill(spelling, dict(zip("xyz", map(self.value, node.operands))), PYTHON)
 
     def _linalg(self, node: Node, value: Value) -> Text:
         call = self.linalg_call(node)
@@ -269,7 +276,7 @@ class Expressions:
             "reshape": lambda: self._reshape(x, node.operands[1:]),
             "expand_dims": lambda: self._expand(x, node.attrs["axes"]),
             "squeeze": lambda: self._squeeze(x, value),
-            "broadcast_to": lambda: f"np.broadcast_to({self.loose(x)}, {self._sizes(node.operands[1:])})",
+            "broadcast_to": lambda: self._broadcast(x, node.operands[1:]),
         }
         return Text(how[node.op.name]())
 
@@ -284,6 +291,9 @@ class Expressions:
             return f"{self.tight(x)}.reshape(-1)"
         shape = ", ".join(self.loose(n) for n in sizes) or "()"
         return f"{self.tight(x)}.reshape({shape})"
+
+    def _broadcast(self, x: Value, sizes: tuple[Value, ...]) -> str:
+        return f"{self.module}.broadcast_to({self.loose(x)}, {self._sizes(sizes)})"
 
     def _expand(self, x: Value, axes: tuple[int, ...]) -> str:
         if isinstance(x.type, Scalar):
@@ -374,8 +384,8 @@ class Expressions:
         added = infix("+", i, n, PYTHON)
         negative = infix("<", i, Text("0"), PYTHON)
         if isinstance(value.type, Array):
-            text = Text(f"np.where({negative}, {added}, {i})")
-            return Text(f"np.asarray({text})") if value.type.rank == 0 else text
+            text = f"{self.module}.where({negative}, {added}, {i})"
+            return Text(self.whole(text) if value.type.rank == 0 else text)
         level = PYTHON.levels["if"]
         return Text(f"{added} if {negative} else {i.at(level + 1)}", level)
 

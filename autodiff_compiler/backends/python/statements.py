@@ -146,7 +146,7 @@ class Statements:
         low = Text(f"-{n.at(PYTHON.levels['u-'])}", PYTHON.levels["u-"])
         if isinstance(node.operands[0].type, Array):
             below, above = infix("<", i, low, PYTHON), infix(">=", i, n, PYTHON)
-            bad = f"np.any(({below}) | ({above}))"
+            bad = f"{self.expressions.module}.any(({below}) | ({above}))"
         else:
             level = PYTHON.levels["<"] + 1
             bad = f"not {low.at(level)} <= {i.at(level)} < {n.at(level)}"

@@ -1,0 +1,106 @@
+"""The same function as eager PyTorch, run on the same arguments with `requires_grad`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..backends.python import PythonSource
+from ..backends.torch import emit_torch, load_torch
+from ..ir.graph import Function, walk
+from ..ir.types import FLOATS, I32, I64, NUMPY_DTYPE, Array
+from ..kernel import Kernel, Program, _differentiable_leaves, _seeds, _value_and_aux, make_program
+from ..runtime.plan import leaf_names, read_source
+from ..signature import Request, leaves
+
+__all__ = ["Twin", "make_twin"]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """`run` takes the leaves as tensors and gives the function's flat results.
+
+    `function`: what was emitted, as the user wrote it. `seed`: which result is differentiated;
+    None: it is a constant. `wrt`: the numbers of the leaves to differentiate by. `copies`: lines of
+    the text that copy what PyTorch's graph has kept, where the function itself copies nothing.
+    """
+
+    function: Function
+    source: PythonSource
+    run: Callable[..., tuple]
+    program: Program
+    names: tuple[str, ...]
+    seed: int | None
+    wrt: tuple[int, ...]
+
+    def inputs(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments and captured values as fresh leaves of a graph."""
+        import torch
+
+        given = []
+        for spec, arg in zip(self.program.params, args):
+            given.extend(leaves(spec, arg))
+        for source, spec in self.program.captures:
+            given.extend(leaves(spec, read_source(source)))
+        out: list[Any] = []
+        for k, (value, param) in enumerate(zip(given, self.function.params)):
+            dtype = param.type.dtype
+            if not isinstance(param.type, Array) and dtype not in FLOATS:
+                out.append(int(value) if dtype in (I64, I32) else bool(value))
+                continue
+            array = np.array(value, NUMPY_DTYPE[dtype], order="C")
+            tensor = torch.from_numpy(array) if array.ndim else torch.tensor(
+                array.item(), dtype=getattr(torch, NUMPY_DTYPE[dtype].name)
+            )  # fmt: skip
+            out.append(tensor.requires_grad_() if k in self.wrt else tensor)
+        return out
+
+    def gradients(self, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The value, and a gradient per leaf of `wrt`, all as tensors. One forward and one backward
+        run."""
+        import torch
+
+        results = self.run(*inputs)
+        active = [inputs[k] for k in self.wrt]
+        value = None if self.seed is None else results[self.seed]
+        if not torch.is_tensor(value) or not value.requires_grad:
+            return value, [torch.zeros_like(x) for x in active]
+        found = torch.autograd.grad(value, active, allow_unused=True)
+        return value, [
+            torch.zeros_like(x) if g is None else g for g, x in zip(found, active, strict=True)
+        ]
+
+    @property
+    def copies(self) -> int:
+        return self.source.text.count(".clone()") - sum(
+            node.op.name == "copy" for node in walk(self.function.block)
+        )
+
+
+def make_twin(function: Callable[..., Any], kernel: Kernel, request: Request) -> Twin:
+    """The twin of the function that `kernel` differentiates, for arguments of the same types.
+
+    Raises UnsupportedError where an op has no spelling in PyTorch.
+    """
+    seen: dict[str, Function] = {}
+    specs = kernel.program.params
+    program = make_program(function, Request("compile"), specs, seen.__setitem__)
+    # As the user wrote it: the passes behind this one rewrite loops for the gradient's sake.
+    whole = seen["simplify"]
+    count = len(whole.results) - len(program.writes)
+    block = replace(whole.block, results=whole.results[:count])
+    plain = whole.with_block(block)
+    name = getattr(function, "__name__", "function")
+    name = name if name.isidentifier() else "function"
+    source = emit_torch(plain, name)
+    value, _ = _value_and_aux(program.result, request)
+    seeds = [] if program.raises else _seeds(replace(program, function=plain), value, request)
+    parameters = tuple(inspect.signature(function, follow_wrapped=False).parameters)
+    return Twin(
+        plain, source, load_torch(source), program, tuple(leaf_names(kernel.plan, parameters)),
+        seeds[0] if seeds else None, tuple(_differentiable_leaves(specs, request.wrt)),
+    )  # fmt: skip
