@@ -53,7 +53,7 @@ class TorchExpressions(Expressions):
             return Text(f"{'bool' if value.type.dtype == BOOL else 'int'}({text})")
         return Text(text)
 
-    def _tensor(self, value: Value) -> Text:
+    def tensor(self, value: Value) -> Text:
         """An argument of a function that takes tensors only."""
         if isinstance(value.type, Scalar) and value.type.dtype not in FLOATS:
             return Text(f"torch.as_tensor({self.loose(value)})")
@@ -85,9 +85,9 @@ class TorchExpressions(Expressions):
             mask, *arms = node.operands
             alone = all(map(self._literal, arms))
             texts = [self.value(v, weak=not alone or k > 0) for k, v in enumerate(arms)]
-            return [self._tensor(mask), *texts]
+            return [self.tensor(mask), *texts]
         return [
-            self.value(v, weak=True) if f"int({{{hole}}})" in template else self._tensor(v)
+            self.value(v, weak=True) if f"int({{{hole}}})" in template else self.tensor(v)
             for hole, v in zip("xyz", node.operands)
         ]
 
@@ -139,7 +139,7 @@ class TorchExpressions(Expressions):
     def _order(self, node: Node, value: Value) -> Text:
         spelling = self.program.spelling(node)
         assert spelling is not None
-        texts = {hole: self._tensor(v).text for hole, v in zip("xy", node.operands)}
+        texts = {hole: self.tensor(v).text for hole, v in zip("xy", node.operands)}
         attrs = {name: repr(known) for name, known in node.attrs.items()}
         return self._number(spelling.format(**texts, **attrs), value)
 
@@ -167,12 +167,12 @@ class TorchExpressions(Expressions):
 
     def _expand(self, x: Value, axes: tuple[int, ...]) -> str:
         if isinstance(x.type, Scalar):
-            text = self._tensor(x).at(ATOM)
+            text = self.tensor(x).at(ATOM)
             return f"{text}.reshape({', '.join('1' for _ in axes)})" if axes else text
         return super()._expand(x, axes)
 
     def _broadcast(self, x: Value, sizes: tuple[Value, ...]) -> str:
-        return f"torch.broadcast_to({self._tensor(x)}, {self._sizes(sizes) or '()'})"
+        return f"torch.broadcast_to({self.tensor(x)}, {self._sizes(sizes) or '()'})"
 
     def _sizes(self, sizes: tuple[Value, ...]) -> str:
         texts = [self.loose(n) for n in sizes]
@@ -187,6 +187,8 @@ class TorchExpressions(Expressions):
         known = self.program.constant(filler)
         if known is not None and known in (0, 1) and math.copysign(1, known) > 0:
             return f"torch.{'ones' if known else 'zeros'}({shape}{typed})"
+        if not sizes:
+            return f"{self.tensor(filler).at(ATOM)}.clone()"
         shape = self._sizes(tuple(sizes))
         if known is not None or dtype not in FLOATS:
             return f"torch.full({shape}, {self.value(filler, weak=True)}{typed})"

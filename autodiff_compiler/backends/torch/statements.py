@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.graph import Node, Value
+from ...ir.graph import COND, Node, Value
 from ...ir.types import FLOATS
 from ..python.statements import Statements
 from .subscripts import TorchSubscripts
@@ -25,7 +25,20 @@ class TorchStatements(Statements):
         return f"{self._place(node)} = {value.at(100)}.flip({', '.join(map(str, turned))})"
 
     def _updated(self, node: Node, place: str) -> str | None:
+        """`a[i] += v`, but for a `v` that may be a part of `a`: NumPy reads such a part first."""
+        maker = self.program.maker(self.program.of(node.operands[1]))
+        if maker is None or not all(map(self._apart, maker.operands[1:])):
+            return None
         return super()._updated(node, place)
+
+    def _apart(self, value: Value) -> bool:
+        """Is it certainly a tensor of its own, or none?"""
+        if not self.program.dialect.holds_memory(value.type):
+            return True
+        maker = self.program.maker(self.program.of(value))
+        if maker is None or maker.op is COND or maker.op.consumes is not None:
+            return False
+        return not self.program.dialect.windows(maker)
 
     def _add_at(self, node: Node) -> str:
         subscripts = self.expressions.subscripts
@@ -36,7 +49,7 @@ class TorchStatements(Statements):
                 raise subscripts.no_spelling("an addition to a reversed slice", node)
             return super()._add_at(node)
         index = subscripts.tensors(base, letters, node.operands[2:], node)
-        array, value = self.expressions.tight(base), self.expressions.loose(node.operands[1])
+        array, value = self.expressions.tight(base), self.expressions.tensor(node.operands[1])
         if "None" in index:
             where = f"[{', '.join(index)}]"
             return f"torch.ops.aten.index_put_({array}, {where}, {value}, True)"
