@@ -87,6 +87,8 @@ class _Hazards:
 
     def _returned(self, block: Block) -> None:
         """Results share memory neither with the caller's arguments nor with each other."""
+        if self.program.dialect.keeps_arguments:
+            return
         earlier = 0
         for k, value in enumerate(block.results):
             reach = self.sharing.reach(value)
