@@ -166,7 +166,7 @@ def _recorded(recording: Recording, place: Place) -> str:
     nodes = recording.by_line.get(place, Counter())
     passes = recording.passes.get(place, 0)
     text = ", ".join(_times(name, count) for name, count in nodes.items()) or "nothing recorded"
-    return f"{text}  ({passes} passes)" if passes > 1 else text
+    return f"{text}  (ran {passes} times)" if passes > 1 else text
 
 
 def _times(name: str, count: int) -> str:

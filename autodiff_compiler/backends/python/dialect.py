@@ -27,10 +27,12 @@ class Dialect:
     """NumPy's Python, where nothing is said otherwise. `module`: the library's name in the text.
 
     `keeps_arguments`: arguments are never written, not even where the function writes them.
+    `tells_return`: a `return` that computes something has the user's line, too.
     """
 
     module = "np"
     keeps_arguments = False
+    tells_return = False
 
     def spelling(self, node: Node) -> str | Mapping[str, str] | None:
         """The text in the op's record."""

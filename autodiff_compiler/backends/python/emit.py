@@ -113,13 +113,21 @@ class _Emitter:
         body = self._block(function.block)
         results = ", ".join(self.expressions.loose(v) for v in function.results)
         if function.results:
-            body.append(f"return {results}")
+            body += self._returned(function.results, f"return {results}")
         elif not body:
             body = ["pass"]
         if doc:
             body.insert(0, _docstring(doc))
         lines = [*head.split("\n"), "", "", f"def {name}({params}):", *_indented(body)]
         return "\n".join(lines) + "\n"
+
+    def _returned(self, results: Sequence[Value], line: str) -> list[str]:
+        """Where every line is to be told, that of what is computed in the `return` itself."""
+        for value in results if self.program.dialect.tells_return else ():
+            maker = self.program.maker(value)
+            if maker is not None and not self.choices.named(value):
+                return self._explained(maker.span, [line])
+        return [line]
 
     def checks(self) -> tuple[tuple[Span, str], ...]:
         return tuple(

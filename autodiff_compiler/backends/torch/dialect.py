@@ -28,6 +28,7 @@ class TorchDialect(Dialect):
 
     module = "torch"
     keeps_arguments = True
+    tells_return = True
 
     def spelling(self, node: Node) -> str | Mapping[str, str] | None:
         """The text for PyTorch, or that for NumPy where it names no function."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...ir.graph import COND, Node, Value
 from ...ir.types import FLOATS
 from ..python.statements import Statements
+from .expressions import TorchExpressions
 from .subscripts import TorchSubscripts
 
 
@@ -48,8 +49,10 @@ class TorchStatements(Statements):
             if subscripts.turned(base, letters, node.operands[2:], node):
                 raise subscripts.no_spelling("an addition to a reversed slice", node)
             return super()._add_at(node)
+        expressions = self.expressions
+        assert isinstance(expressions, TorchExpressions)
         index = subscripts.tensors(base, letters, node.operands[2:], node)
-        array, value = self.expressions.tight(base), self.expressions.tensor(node.operands[1])
+        array, value = self.expressions.tight(base), expressions.tensor(node.operands[1])
         if "None" in index:
             where = f"[{', '.join(index)}]"
             return f"torch.ops.aten.index_put_({array}, {where}, {value}, True)"
