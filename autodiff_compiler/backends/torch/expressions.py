@@ -80,6 +80,8 @@ class TorchExpressions(Expressions):
             if chosen:
                 return [self.value(v) for v in node.operands]
             alone = all(map(self._literal, node.operands))
+            # PyTorch has no derivative of the remainder of a bare number.
+            alone = alone or "%" in (template or "")
             return [self.value(v, weak=not alone or k > 0) for k, v in enumerate(node.operands)]
         if "{z}" in template:
             mask, *arms = node.operands
