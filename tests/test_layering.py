@@ -29,7 +29,7 @@ FLOORS = [
     ["kernel", "stages"],
     ["api"],
     ["testing"],
-    ["cli", "explain", "interop"],
+    ["cli", "contrast", "explain", "interop"],
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 NOBODY_IMPORTS = {"cli", "interop"}
