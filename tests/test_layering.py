@@ -26,6 +26,7 @@ FLOORS = [
     ["runtime"],
     ["pipeline"],
     ["kernel"],
+    ["pickling"],
     ["api"],
     ["testing"],
     ["cli", "explain", "viz", "interop"],
