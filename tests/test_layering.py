@@ -28,6 +28,7 @@ FLOORS = [
     ["kernel"],
     ["pickling"],
     ["api"],
+    ["jacobians"],
     ["testing"],
     ["cli", "explain", "viz", "interop"],
 ]
