@@ -347,10 +347,15 @@ class Pullback:
     ):  # fmt: skip
         self._machine = _machine(f, backend, has_aux)
         self._told = (f, primals, value, backend, has_aux)
+        self._floats = [_has_float(describe(primal)) for primal in primals]
 
     def __call__(self, cotangent: Any) -> tuple[Any, ...]:
         _, primals, value, *_ = self._told
-        return self._machine.pull(primals, tuple(_conform(cotangent, value)))
+        pulled = self._machine.pull(primals, tuple(_conform(cotangent, value)))
+        if all(self._floats):
+            return pulled
+        given = iter(pulled)
+        return tuple(next(given) if is_float else None for is_float in self._floats)
 
     def __reduce__(self) -> tuple[Any, ...]:
         from .pickling import pack

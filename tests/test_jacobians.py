@@ -97,6 +97,17 @@ def test_wide_and_narrow_choose_for_themselves():
     assert not wide._columns and narrow._columns
 
 
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_by_an_argument_behind_others(mode):
+    """What holds no floats has a place among a pullback's results, too."""
+
+    def f(n, kind, x, y):
+        return n * x * y if kind == "product" else x
+
+    made = jacobian(f, ("y", "x"), mode=mode)(3, "product", np.array([1.0, 2.0]), np.ones(2))
+    assert np.array_equal(made, [np.diag([3.0, 6.0]), np.diag([3.0, 3.0])])
+
+
 def test_keywords_defaults_and_what_is_no_number():
     def f(x, power=2, *, mode="sum"):
         return x**power

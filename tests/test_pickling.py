@@ -81,6 +81,13 @@ def test_a_pullback():
     assert same(returned(pull)(1.0), pull(1.0))
 
 
+def test_a_pullback_has_a_place_for_each_primal():
+    value, pull = vjp(lambda n, x, kind, y: n * x * y, 3, W, "any", 2.0)
+    first, by_x, third, by_y = pull(np.ones(3))
+    assert first is None and third is None
+    assert np.array_equal(by_x, np.full(3, 6.0)) and by_y == 9.0
+
+
 def test_refusals_travel():
     with pytest.raises(UnsupportedError) as caught:
         grad(traveller.refused)(1.0)
