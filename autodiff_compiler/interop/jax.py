@@ -91,11 +91,7 @@ class _Bridge:
             return self.result(*structs)
         tree = _told_shapes(self.f, structs)
         for part in leaves(tree):
-            if (
-                part is not None
-                and part.dtype.itemsize == 8
-                and not jax.config.read("jax_enable_x64")
-            ):
+            if part is not None and jax.dtypes.canonicalize_dtype(part.dtype) != part.dtype:
                 raise TypeError(
                     f"the result is {part.dtype}, and JAX keeps to 32 bits unless told otherwise:"
                     ' call jax.config.update("jax_enable_x64", True), or return 32 bits'
