@@ -49,12 +49,15 @@ def pack(function: Callable[..., Any]) -> Packed:
             raise PicklingError(_cannot_travel(function))
         return function, prints(function), _texts(function)
     found = _look_up(function.__module__, function.__qualname__)
+    by_value = _goes_by_value(function.__module__)
     if innermost(found) is not function:
+        if by_value:  # it came by value to here, and goes on so; or another has taken its name
+            return function, prints(function), _texts(function)
         raise PicklingError(
             f"`{function.__qualname__}` of {function.__module__} is another object by now: a compiled"
             " function is pickled by the name of the function that it is of"
         )
-    if not _goes_by_value(function.__module__):
+    if not by_value:
         return _Name((function.__module__, function.__qualname__)), prints(function), {}
     sent = function if found is function else getattr(found, PORTABLE)
     return sent, prints(function), _texts(function)

@@ -39,7 +39,10 @@ DOORS = {"__init__", "__main__"}
 
 REQUIRED = {"numpy"}
 # Imported when used, so that importing the package costs little more than importing NumPy.
-LAZY = {"black", "scipy", "ziglang", "jax", "torch", "IPython", "matplotlib", "pygments"}
+LAZY = {
+    "black", "scipy", "ziglang", "jax", "torch", "dask", "cloudpickle", "IPython", "matplotlib",
+    "pygments",
+}  # fmt: skip
 MAX_LINES = 600
 
 

@@ -239,6 +239,9 @@ assert np.array_equal(first(W), 6.0 * W)
 assert np.allclose(second(W)[1], 2.0 * W * np.cos(W * W), rtol=1e-12)
 assert np.array_equal(third(W), 8.0 * W)
 assert first.primal.__qualname__ == "decorated"
+# Who receives it can send it on.
+import cloudpickle
+assert np.array_equal(pickle.loads(cloudpickle.dumps(first))(W), 6.0 * W)
 print("right")
 """
 
