@@ -10,11 +10,14 @@ VENV ?= .venv
 N ?= 200
 # Each worker of the test run takes whole files, so that a file's tests keep their order.
 JOBS ?= 2
+# The suite does without these; continuous integration has them all.
+EXTRAS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
+comma := ,
 RUN := $(VENV)/.run.stamp
 TEST := $(VENV)/.test.stamp
 LINT := $(VENV)/.lint.stamp
@@ -51,7 +54,7 @@ $(RUN): pyproject.toml | $(PY)
 	@touch $@
 
 $(TEST): pyproject.toml | $(PY)
-	$(PIP) install --quiet --editable '.[samples,test]'
+	$(PIP) install --quiet --editable '.[samples,test$(addprefix $(comma),$(EXTRAS))]'
 	@touch $@
 
 $(BENCH): pyproject.toml | $(PY)
