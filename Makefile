@@ -8,7 +8,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 N ?= 200
-# What the tests need; with `torch` too, PyTorch is one of their oracles.
+# What the tests need; more is tested with `torch`, `jax` and `dask`, as continuous integration does.
 EXTRAS ?= samples,test
 # Each worker of the test run takes whole files, so that a file's tests keep their order.
 JOBS ?= 2

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,25 @@ class Transformed:
         """In a notebook: the graph of the kernel that was made last."""
         newest = self._kernels.newest
         return None if newest is None else newest._repr_html_()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .pickling import pack
+
+        options = (self.transform, self.argnums, self.has_aux, self.backend)
+        return _unpickled, (pack(self.primal), options)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        # Like a function, it has nothing in it that a copy could change.
+        return self
+
+    @cached_property
+    def _portable(self) -> Any:
+        from .pickling import innermost, portable
+
+        return portable(innermost(self))
 
     @property
     def __autodiff__(self) -> dict[str, Any]:
@@ -169,6 +189,36 @@ def _transformed(f: Callable[..., Any], request: Request, argnums: Any, backend:
     made.__wrapped__ = f
     made.__signature__ = inspect.signature(f, follow_wrapped=False)
     return made
+
+
+#: What came out of pickles, by function and options. Only functions that live as long as their
+#: modules are kept; each of them is compiled once, however many pickles name it.
+_from_pickles: dict[tuple[Any, ...], Any] = {}
+
+
+def _unpickled(packed: Any, options: tuple[Any, ...]) -> Any:
+    """The other half of `Transformed.__reduce__`."""
+    from .pickling import look_up, unpack
+
+    f = unpack(packed)
+    found = look_up(f)
+    if found is None:
+        return _with_options(f, *options)
+    while isinstance(found, Transformed):
+        if found.primal is f and options == (
+            found.transform, found.argnums, found.has_aux, found.backend,
+        ):  # fmt: skip
+            return found
+        found = found.primal
+    return _from_pickles.setdefault((f, *options), _with_options(f, *options))
+
+
+def _with_options(
+    f: Callable[..., Any], kind: str, argnums: Any, has_aux: bool, backend: str
+) -> Any:
+    if kind == "compile":
+        return compile(f, backend=backend)
+    return _derivative(kind, f, argnums, backend, has_aux)
 
 
 def _positions(f: Callable[..., Any], argnums: Argnums) -> int | tuple[int, ...]:
@@ -285,19 +335,48 @@ def vjp(
     if not callable(f):
         raise TypeError(f"vjp takes a function, not {type(f).__name__}")
     _known_backend(backend)
-    machine = _machine(f, backend, has_aux)
     kept = _copied(primals)
-    value = machine.value(*_copied(primals))
+    value = _machine(f, backend, has_aux).value(*_copied(primals))
     aux: tuple[Any, ...] = ()
     if has_aux:
         if not isinstance(value, tuple) or len(value) != 2:
             raise TypeError("with has_aux=True the function returns a pair (value, aux)")
         value, aux = value[0], (value[1],)
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
-        return machine.pull(kept, tuple(_conform(cotangent, value)))
+    return (value, Pullback(f, kept, value, backend, has_aux), *aux)
 
-    return (value, pullback, *aux)
+
+class Pullback:
+    """What `vjp` returns beside the value: called with a cotangent, it gives those of the primals."""
+
+    def __init__(
+        self, f: Callable[..., Any], primals: tuple[Any, ...], value: Any, backend: str,
+        has_aux: bool,
+    ):  # fmt: skip
+        self._machine = _machine(f, backend, has_aux)
+        self._told = (f, primals, value, backend, has_aux)
+        self._floats = [_has_float(describe(primal)) for primal in primals]
+
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
+        _, primals, value, *_ = self._told
+        pulled = self._machine.pull(primals, tuple(_conform(cotangent, value)))
+        if all(self._floats):
+            return pulled
+        given = iter(pulled)
+        return tuple(next(given) if is_float else None for is_float in self._floats)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .pickling import pack
+
+        f, *rest = self._told
+        return _unpickled_pullback, (pack(f), *rest)
+
+
+def _unpickled_pullback(packed: Any, *rest: Any) -> Pullback:
+    """The other half of `Pullback.__reduce__`."""
+    from .pickling import unpack
+
+    return Pullback(unpack(packed), *rest)
 
 
 class _VjpMachine:

@@ -27,7 +27,9 @@ FLOORS = [
     ["runtime"],
     ["pipeline"],
     ["kernel", "stages"],
+    ["pickling"],
     ["api"],
+    ["jacobians"],
     ["testing"],
     ["cli", "contrast", "explain", "interop"],
 ]
@@ -38,7 +40,10 @@ DOORS = {"__init__", "__main__"}
 
 REQUIRED = {"numpy"}
 # Imported when used, so that importing the package costs little more than importing NumPy.
-LAZY = {"black", "scipy", "ziglang", "jax", "torch", "IPython", "matplotlib", "pygments", "rich"}
+LAZY = {
+    "black", "scipy", "ziglang", "jax", "torch", "dask", "cloudpickle", "IPython", "matplotlib",
+    "pygments", "rich",
+}  # fmt: skip
 MAX_LINES = 600
 
 
