@@ -11,7 +11,7 @@ from typing import Any
 
 #: What to watch: where the function is looked up, its name, and the part that it counts for.
 _WATCHED = (
-    ("autodiff_compiler.api", "_compiler", "import"),
+    ("autodiff_compiler.specialize", "_compiler", "import"),
     ("autodiff_compiler.kernel", "trace", "trace"),
     ("autodiff_compiler.pipeline", "run", "passes"),
     ("autodiff_compiler.kernel", "emit_c", "emit"),
