@@ -66,6 +66,10 @@ class Place:
     def __init__(self, world: World, key: str):
         self.world = world
         self.key = key
+        #: what the call itself hands over: the defaults of the function
+        function = world.root
+        defaults = (*(getattr(function, "__kwdefaults__", None) or {}), *_with_default(function))
+        self.bound = {s for n in defaults for s in slots_of(world, ("default", function, n))}
 
     def find(self, params: tuple[Spec, ...]) -> Plan | tuple[Any, ...] | None:
         """The plan; the place of an argument whose value must be known; or None."""
@@ -101,7 +105,7 @@ class Place:
                 "library": loaded.key,
                 "symbol": loaded.symbol,
             }
-            free = {s for c in plan.captures for s in slots_of(self.world, c.source)}
+            free = self.bound.union(*(slots_of(self.world, c.source) for c in plan.captures))
             free -= {s for g in plan.guards for s in slots_of(self.world, g.source)}
             self._publish(told, free)
         except (Unstorable, *_WRONG):
@@ -148,6 +152,13 @@ class Place:
                 return
             known = _slots(found["free"])
             key, sure = self._next(key, known), known <= free
+
+
+def _with_default(function: Any) -> tuple[str, ...]:
+    code, defaults = getattr(function, "__code__", None), getattr(function, "__defaults__", None)
+    if code is None or not defaults:
+        return ()
+    return code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
 
 
 def _slots(told: Any) -> set[Slot]:

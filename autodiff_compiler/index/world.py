@@ -76,9 +76,11 @@ class _TooLarge(Exception):
 
 
 class World:
-    """What the walk found. `objects` by number; `slots`: each number met, by (holder, key)."""
+    """What the walk found. `root` is the function (of a method); `objects` by number; `slots`: each
+    number met, by (holder, key)."""
 
     def __init__(self) -> None:
+        self.root: Any = None
         self.text: list[str] = []
         self.objects: list[Any] = []
         self.numbers: dict[int, int] = {}
@@ -157,6 +159,8 @@ class World:
             return
         if kind is str or kind is bytes or value is None or value is ... or value is NotImplemented:
             self.put(kind.__name__, str(value))
+            if kind is str and value.isidentifier():
+                self.names[value] = None  # for `getattr`
             return
         if isinstance(value, ModuleType):
             self._module(value)
@@ -433,6 +437,7 @@ _WALKS: tuple[tuple[Any, Any], ...] = (
 def look(function: Any, specs: tuple[Spec, ...], *more: str) -> World | None:
     """The world of a function called with arguments of these specs, or None if it is unknown."""
     world = World()
+    world.root = getattr(function, "__func__", function)
     world.put(*more)
     try:
         world.visit(function)
