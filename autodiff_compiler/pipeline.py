@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from .errors import checking
 from .ir.check import check
 from .ir.graph import Function
 from .transforms.hoist import hoist
@@ -58,11 +58,6 @@ def gradient_passes(
 PASS_NAMES = (
     "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist",
 )  # fmt: skip
-
-
-def checking() -> bool:
-    """Whether users (or the tests) asked for the IR to be checked: AUTODIFF_COMPILER_CHECK=1."""
-    return os.environ.get("AUTODIFF_COMPILER_CHECK", "") not in ("", "0")
 
 
 def run(function: Function, passes: Sequence[Pass], watch: Watch | None = None) -> Function:
