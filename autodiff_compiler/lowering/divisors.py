@@ -9,6 +9,7 @@ large that their inverse is none are scaled first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..ir.build import Rewriter
 from ..ir.graph import Function, Node, Value
@@ -17,10 +18,10 @@ from ..ops import TABLE
 
 __all__ = ["inverted"]
 
-_ABS, _DIV, _GT, _LT, _MUL, _SELECT = (
-    TABLE[n] for n in ("abs", "div", "gt", "lt", "mul", "select")
-)
-_TINY, _HUGE, _SCALE = 2.0**-1000, 2.0**1000, 2.0**100
+_DIV, _MUL = TABLE["div"], TABLE["mul"]
+#: The power of two by which a divisor is multiplied: 1 for those whose inverse has all its digits.
+#: No op of the table, since no program has it before it is lowered.
+_SCALE = replace(TABLE["sign"], name="divisor_scale", c="adc_scale({x})", numpy=None, spellings=())
 
 
 def inverted(function: Function) -> Function:
@@ -49,11 +50,8 @@ class _Divisors(Rewriter):
         return found[0], found[1]
 
     def made(self, b: Value) -> tuple[Value, Value]:
-        emit, const = self.b.emit, self.b.const
-        size = emit(_ABS, b)
-        large = emit(_SELECT, emit(_GT, size, const(_HUGE)), const(1 / _SCALE), const(1.0))
-        scale = emit(_SELECT, emit(_LT, size, const(_TINY)), const(_SCALE), large)
-        return emit(_DIV, const(1.0), emit(_MUL, b, scale)), scale
+        scale = self.b.emit(_SCALE, b)
+        return self.b.emit(_DIV, self.b.const(1.0), self.b.emit(_MUL, b, scale)), scale
 
 
 def _by_rows(node: Node) -> bool:

@@ -24,6 +24,8 @@ FLAT = "flat"
 _ASSIGNED = re.compile(r"(\w+) [-+*/|&^]?= ")
 _INTEGER = re.compile(r"const (?:long long|int) \w+ = (?!.*\badc_pop\b)|ADC_CHECK\(")
 _NUMBER = re.compile(r"const (?:double|float) \w+ = ")
+#: Helpers that only work out a number; the others touch memory or tapes.
+_PURE = {"adc_scale", "adc_max", "adc_min", "adc_sign", "adc_mod", "adc_floordiv"}
 _REDUCTION = re.compile(r" reduction\([+*]:\w+\)")
 _MATH = math_names()
 
@@ -75,7 +77,7 @@ def _is_movable(line: Line) -> bool:
         return True
     if "[" in line.text:
         return False
-    plain = not any(word.startswith("adc_") for word in line.words())
+    plain = all(word in _PURE or not word.startswith("adc_") for word in line.words())
     return bool(_INTEGER.match(line.text) or plain and _NUMBER.match(line.text))
 
 
