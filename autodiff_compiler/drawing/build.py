@@ -29,20 +29,23 @@ Item = Vertex | Region
 def draw(
     function: Function, *, name: str = "", stage: str = "", detail: str = "auto",
     leaves: Iterable[int] = (), outputs: Sequence[str] = (), signature: str = "",
+    arguments: int | None = None,
 ) -> Picture:  # fmt: skip
     """The picture of a function.
 
-    detail   "operations", "lines" (the operations of a source line share a box), or "auto": lines
-             where there are many operations
-    leaves   the numbers of the parameters by which one differentiates
-    outputs  what the results are called, in order
+    detail     "operations", "lines" (the operations of a source line share a box), or "auto": lines
+               where there are many operations
+    leaves     the numbers of the parameters by which one differentiates
+    outputs    what the results are called, in order
+    arguments  how many of the parameters the user passes; the others are captured
     """
     reading = Reading(function)
     if detail == "auto":
         boxes = sum(not reading.folded(n) and not n.blocks for n in reading.program.block_of)
         detail = "lines" if boxes > MANY else "operations"
     builder = _Builder(reading, detail, frozenset(leaves), outputs)
-    return builder.picture(name or function.name, stage, function.filename, signature)
+    own = len(function.params) if arguments is None else arguments
+    return builder.picture(name or function.name, stage, function.filename, signature, own)
 
 
 @dataclass
@@ -80,9 +83,15 @@ class _Builder:
         self._form_groups(self.program.function.block)
         self._choose_texts()
 
-    def picture(self, name: str, stage: str, filename: str, signature: str) -> Picture:
+    def picture(
+        self, name: str, stage: str, filename: str, signature: str, arguments: int
+    ) -> Picture:  # fmt: skip
         function = self.program.function
-        inputs = [self._input(k, p) for k, p in enumerate(function.params)]
+        inputs = [
+            self._input(k, p, k >= arguments)
+            for k, p in enumerate(function.params)
+            if k < arguments or self.reading.users.get(p)
+        ]
         items = [*inputs, *self._block(function.block)]
         items += [self._output(k, v) for k, v in enumerate(function.results)]
         body = Region("r-function", "function", name, tuple(items))
@@ -199,9 +208,10 @@ class _Builder:
 
     # -- boxes --------------------------------------------------------------------------------------
 
-    def _input(self, k: int, value: Value) -> Vertex:
+    def _input(self, k: int, value: Value, captured: bool) -> Vertex:
         kind = "leaf" if k in self.leaves else "input"
-        return self._slot_vertex(kind, value, (value,), FORWARD, NO_SPAN)
+        made = self._slot_vertex(kind, value, (value,), FORWARD, NO_SPAN)
+        return replace(made, caption="captured") if captured else made
 
     def _slot_vertex(
         self, kind: str, value: Value, values: Sequence[Value], role: str, span: Span
