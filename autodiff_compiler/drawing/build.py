@@ -80,6 +80,7 @@ class _Builder:
         self.groups: dict[Block, list[_Group | Node]] = {}
         self._shown: dict[Value, str | None] = {}
         self.terms = Terms(self.program, self.shown)
+        self.wanted = self._find_wanted()
         self._form_groups(self.program.function.block)
         self._choose_texts()
 
@@ -418,19 +419,24 @@ class _Builder:
         """The counter has a box where values depend on it, not only places."""
         counter = node.blocks[0].params[0]
         bounds = [o for v in node.operands[:3] for o in self.reading.origins(v, True)]
-        if not bounds and not self._counts(counter):
+        if not bounds and counter not in self.wanted:
             return None
         made = self._slot_vertex("counter", counter, (counter,), role, node.span)
         made = replace(made, rows=(f"{made.rows[0]} in {self._range(node)}",))
         self._join(bounds, made.id)
         return made
 
-    def _counts(self, counter: Value) -> bool:
+    def _find_wanted(self) -> set[Value]:
+        """The values that something with a box reads."""
+        found: set[Value] = set()
         for node in self.program.block_of:
-            if not node.blocks and not self.reading.folded(node):
-                if counter in self.reading.sources(node):
-                    return True
-        return False
+            if node.blocks:
+                ends = [v for block in node.blocks for v in block.results]
+                for v in (*node.operands[3 if node.op is FOR else 0 :], *ends):
+                    found.update(o for o, _ in self.reading.origins(v))
+            elif not self.reading.folded(node):
+                found.update(self.reading.sources(node))
+        return found
 
     def _predicate(self, node: Node, value: Value, before: str, role: str) -> Vertex:
         printed = self.reading.printed_name(value)
