@@ -8,6 +8,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 N ?= 200
+# What the tests need; more is tested with `torch`, `jax` and `dask`, as continuous integration does.
+EXTRAS ?= samples,test
 # Each worker of the test run takes whole files, so that a file's tests keep their order.
 JOBS ?= 2
 PYTEST_ARGS ?=
@@ -51,7 +53,7 @@ $(RUN): pyproject.toml | $(PY)
 	@touch $@
 
 $(TEST): pyproject.toml | $(PY)
-	$(PIP) install --quiet --editable '.[samples,test]'
+	$(PIP) install --quiet --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(BENCH): pyproject.toml | $(PY)

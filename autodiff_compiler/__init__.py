@@ -5,9 +5,10 @@ from typing import Any
 from ._version import __version__
 from .api import compile, grad, stop_gradient, value_and_grad, vjp
 from .errors import CompileError, UnsupportedError
+from .jacobians import jacobian
 
 __all__ = [
-    "grad", "value_and_grad", "vjp", "compile", "stop_gradient", "check_grads",
+    "grad", "value_and_grad", "vjp", "jacobian", "compile", "stop_gradient", "check_grads",
     "CompileError", "UnsupportedError", "__version__",
 ]  # fmt: skip
 

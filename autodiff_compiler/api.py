@@ -7,15 +7,17 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .records import field_names, is_namedtuple, make_record, with_parts
 from .signature import Request, Spec, StaticSpec, TreeSpec, describe, leaf_specs
+from .specialize import StoredKernel, kernel_of
 
 if TYPE_CHECKING:
-    from .kernel import Kernel, Program
+    from .kernel import Kernel
     from .runtime.plan import Plan
 
 __all__ = ["grad", "value_and_grad", "vjp", "compile", "stop_gradient"]
@@ -25,12 +27,6 @@ Argnums = int | str | Sequence[int | str]
 
 # The compiler itself is imported when something is compiled, the launcher when something is
 # decorated: `import autodiff_compiler` costs little more than `import numpy`.
-def _compiler() -> Any:
-    from . import kernel
-
-    return kernel
-
-
 def _dispatcher(
     f: Callable[..., Any], miss: Callable[..., Any], backend: str, **options: Any
 ) -> Any:
@@ -55,7 +51,7 @@ class Transformed:
     backend: str
     _kernels: _Kernels
 
-    def specialize(self, *args: Any, **kwargs: Any) -> Kernel:
+    def specialize(self, *args: Any, **kwargs: Any) -> Kernel | StoredKernel:
         """The kernel that a call with arguments of these types runs, compiled if need be.
 
         Raises what the call itself would raise on compilation.
@@ -65,7 +61,26 @@ class Transformed:
     def _repr_html_(self) -> str | None:
         """In a notebook: the graph of the kernel that was made last."""
         newest = self._kernels.newest
-        return None if newest is None else newest._repr_html_()
+        return None if newest is None else newest.graph()._repr_html_()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .pickling import pack
+
+        options = (self.transform, self.argnums, self.has_aux, self.backend)
+        return _unpickled, (pack(self.primal), options)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        # Like a function, it has nothing in it that a copy could change.
+        return self
+
+    @cached_property
+    def _portable(self) -> Any:
+        from .pickling import innermost, portable
+
+        return portable(innermost(self))
 
     @property
     def __autodiff__(self) -> dict[str, Any]:
@@ -83,44 +98,44 @@ class _Kernels:
         self.function = function
         self.request = request
         self.backend = backend
-        self.known: dict[tuple[Spec, ...], list[Kernel]] = {}
+        self.known: dict[tuple[Spec, ...], list[Kernel | StoredKernel]] = {}
         #: by the types of a call: the places of integers whose values matter
         self.by_value: dict[tuple[Spec, ...], tuple[tuple[Any, ...], ...]] = {}
         self.lock = threading.Lock()
-        self.newest: Kernel | None = None
+        self.newest: Kernel | StoredKernel | None = None
 
-    def of(self, args: Sequence[Any]) -> Kernel:
+    def of(self, args: Sequence[Any]) -> Kernel | StoredKernel:
         """The kernel for these arguments: one whose guards still hold, or a new one.
 
         An integer that must be known (an axis, say) becomes part of the key by its value.
         """
-        from .frontend import NeedsValue
-
         by_type = tuple(map(describe, args))
         while True:
             known = self.by_value.get(by_type, ())
             specs = tuple(pinned(s, a, (k,), known) for k, (s, a) in enumerate(zip(by_type, args)))
-            try:
-                return self._of(specs)
-            except NeedsValue as error:
-                if not error.path or error.path in known:
-                    raise
-                self.by_value[by_type] = (*known, error.path)
+            found = self._of(specs, known)
+            if not isinstance(found, tuple):
+                return found
+            self.by_value[by_type] = (*known, found)
 
-    def _of(self, specs: tuple[Spec, ...]) -> Kernel:
+    def _of(
+        self, specs: tuple[Spec, ...], known: tuple[tuple[Any, ...], ...]
+    ) -> Kernel | StoredKernel | tuple[Any, ...]:
+        """A kernel, or the place of another integer among the arguments that must be known."""
+        from .runtime.plan import still_holds
+
         with self.lock:
             for kernel in self.known.get(specs, ()):
-                if _still_holds(kernel.plan):
+                if still_holds(kernel.plan):
                     self.newest = kernel
                     return kernel
-        backend = _compiler().resolve_backend(self.backend)
-        auto = self.backend == "auto"
-        kernel = _compiler().build(self.function, self.request, specs, backend, fallback=auto)
-        with self.lock:
-            self.known.setdefault(specs, []).insert(0, kernel)
-            del self.known[specs][8:]
-            self.newest = kernel
-        return kernel
+        found = kernel_of(self.function, self.request, specs, self.backend, specs, known)
+        if not isinstance(found, tuple):
+            with self.lock:
+                self.known.setdefault(specs, []).insert(0, found)
+                del self.known[specs][8:]
+                self.newest = found
+        return found
 
     def plan(self, args: Sequence[Any]) -> Plan:
         return self.of(args).plan
@@ -135,23 +150,6 @@ def pinned(spec: Spec, value: Any, path: tuple[Any, ...], known: Sequence[tuple[
     parts = zip(spec.items, spec.parts(value), spec.steps)
     items = tuple(pinned(s, part, (*path, k), known) for s, part, k in parts)
     return replace(spec, items=items)
-
-
-def _still_holds(plan: Plan) -> bool:
-    from .runtime.plan import MISSING, guard_holds, read_source
-
-    if not all(map(guard_holds, plan.guards)):
-        return False
-    for capture in plan.captures:
-        value = read_source(capture.source)
-        if value is MISSING:
-            return False
-        try:
-            if describe(value, instances=False) != capture.spec:
-                return False
-        except TypeError:
-            return False
-    return True
 
 
 def _transformed(f: Callable[..., Any], request: Request, argnums: Any, backend: str) -> Any:
@@ -169,6 +167,36 @@ def _transformed(f: Callable[..., Any], request: Request, argnums: Any, backend:
     made.__wrapped__ = f
     made.__signature__ = inspect.signature(f, follow_wrapped=False)
     return made
+
+
+#: What came out of pickles, by function and options. Only functions that live as long as their
+#: modules are kept; each of them is compiled once, however many pickles name it.
+_from_pickles: dict[tuple[Any, ...], Any] = {}
+
+
+def _unpickled(packed: Any, options: tuple[Any, ...]) -> Any:
+    """The other half of `Transformed.__reduce__`."""
+    from .pickling import look_up, unpack
+
+    f = unpack(packed)
+    found = look_up(f)
+    if found is None:
+        return _with_options(f, *options)
+    while isinstance(found, Transformed):
+        if found.primal is f and options == (
+            found.transform, found.argnums, found.has_aux, found.backend,
+        ):  # fmt: skip
+            return found
+        found = found.primal
+    return _from_pickles.setdefault((f, *options), _with_options(f, *options))
+
+
+def _with_options(
+    f: Callable[..., Any], kind: str, argnums: Any, has_aux: bool, backend: str
+) -> Any:
+    if kind == "compile":
+        return compile(f, backend=backend)
+    return _derivative(kind, f, argnums, backend, has_aux)
 
 
 def _positions(f: Callable[..., Any], argnums: Argnums) -> int | tuple[int, ...]:
@@ -285,19 +313,48 @@ def vjp(
     if not callable(f):
         raise TypeError(f"vjp takes a function, not {type(f).__name__}")
     _known_backend(backend)
-    machine = _machine(f, backend, has_aux)
     kept = _copied(primals)
-    value = machine.value(*_copied(primals))
+    value = _machine(f, backend, has_aux).value(*_copied(primals))
     aux: tuple[Any, ...] = ()
     if has_aux:
         if not isinstance(value, tuple) or len(value) != 2:
             raise TypeError("with has_aux=True the function returns a pair (value, aux)")
         value, aux = value[0], (value[1],)
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
-        return machine.pull(kept, tuple(_conform(cotangent, value)))
+    return (value, Pullback(f, kept, value, backend, has_aux), *aux)
 
-    return (value, pullback, *aux)
+
+class Pullback:
+    """What `vjp` returns beside the value: called with a cotangent, it gives those of the primals."""
+
+    def __init__(
+        self, f: Callable[..., Any], primals: tuple[Any, ...], value: Any, backend: str,
+        has_aux: bool,
+    ):  # fmt: skip
+        self._machine = _machine(f, backend, has_aux)
+        self._told = (f, primals, value, backend, has_aux)
+        self._floats = [_has_float(describe(primal)) for primal in primals]
+
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
+        _, primals, value, *_ = self._told
+        pulled = self._machine.pull(primals, tuple(_conform(cotangent, value)))
+        if all(self._floats):
+            return pulled
+        given = iter(pulled)
+        return tuple(next(given) if is_float else None for is_float in self._floats)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .pickling import pack
+
+        f, *rest = self._told
+        return _unpickled_pullback, (pack(f), *rest)
+
+
+def _unpickled_pullback(packed: Any, *rest: Any) -> Pullback:
+    """The other half of `Pullback.__reduce__`."""
+    from .pickling import unpack
+
+    return Pullback(unpack(packed), *rest)
 
 
 class _VjpMachine:
@@ -324,21 +381,9 @@ class _VjpMachine:
         assert f is not None
         wrt = tuple(k for k, s in enumerate(spec.items) if _has_float(s))
         request = Request("vjp", wrt, False, self.has_aux)
-        backend = _compiler().resolve_backend(self.backend)
-        auto = self.backend == "auto"
-        kernel = _compiler().build(f, request, spec.items, backend, fallback=auto)
-        kernel.program = _pullback_program(kernel.program, spec, describe(cotangents))
-        return kernel.plan
-
-
-def _pullback_program(program: Program, primals: TreeSpec, cotangents: Spec) -> Program:
-    """Parameters in the order of the call: primals, cotangents, then what is captured."""
-    count = len(program.function.params)
-    own = sum(1 for _ in leaf_specs(primals))
-    seeds = sum(1 for _ in leaf_specs(cotangents))
-    order = [*range(own), *range(count - seeds, count), *range(own, count - seeds)]
-    function = _compiler().move_params(program.function, order)
-    return replace(program, function=function, params=(primals, cotangents))
+        found = kernel_of(f, request, spec.items, self.backend, (spec, describe(cotangents)))
+        assert not isinstance(found, tuple)
+        return found.plan
 
 
 _machines: weakref.WeakKeyDictionary[Any, dict[Any, _VjpMachine]] = weakref.WeakKeyDictionary()

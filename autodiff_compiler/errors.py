@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import linecache
+import os
 from dataclasses import dataclass
 
-__all__ = ["Span", "NO_SPAN", "CompileError", "UnsupportedError", "InternalError", "CheckFailed"]
+__all__ = [
+    "Span",
+    "NO_SPAN",
+    "CompileError",
+    "UnsupportedError",
+    "InternalError",
+    "CheckFailed",
+    "checking",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +112,8 @@ class CheckFailed(Exception):
     def __init__(self, where: int):
         self.where = where
         super().__init__(where)
+
+
+def checking() -> bool:
+    """Whether users (or the tests) asked for the IR to be checked: AUTODIFF_COMPILER_CHECK=1."""
+    return os.environ.get("AUTODIFF_COMPILER_CHECK", "") not in ("", "0")

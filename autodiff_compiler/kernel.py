@@ -13,13 +13,13 @@ import numpy as np
 from . import pipeline
 from .backends.c import emit_c
 from .backends.python import emit_python, load_python
-from .errors import CompileError, InternalError, Span, UnsupportedError
+from .errors import InternalError, Span, UnsupportedError
 from .frontend import Traced, trace
 from .ir.build import Rewriter
 from .ir.graph import Function, Value, walk
 from .ir.show import show
 from .ir.types import FLOATS, Array, Scalar
-from .runtime.build import load_kernel
+from .runtime.build import LoadedKernel, load_kernel
 from .runtime.compiler import Compiler, find_compiler
 from .runtime.plan import Capture, Guard, OutLeaf, Plan
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
@@ -54,6 +54,8 @@ class Program:
     static: dict[str, Any] = field(default_factory=dict)
     #: every call raises: there is no result
     raises: bool = False
+    #: attributes that were looked up in modules, classes and objects: (where, name)
+    looked: tuple[tuple[Any, str], ...] = ()
 
 
 @contextmanager
@@ -83,6 +85,8 @@ class Kernel:
         self.backend = backend
         self.name = name
         self.origin = origin
+        #: with backend="c", when there is a plan
+        self.loaded: LoadedKernel | None = None
 
     @cached_property
     def python(self) -> Any:
@@ -165,6 +169,7 @@ class Kernel:
             writes = self.program.writes
             return (_writing(run, writes) if writes else run), tuple(self.python.checks)
         loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=tuple(self.c.flags))
+        self.loaded = loaded
         return loaded.address, tuple(self.c.checks)
 
 
@@ -213,21 +218,6 @@ def _plain(tree: Tree) -> Tree:
 
 
 # --- programs -----------------------------------------------------------------------------------
-
-
-def resolve_backend(backend: str) -> str:
-    """ "auto" becomes "c" where a compiler is found. Raises ValueError, or CompileError for "c" without one."""
-    if backend not in ("auto", "c", "python"):
-        raise ValueError(f'backend is "auto", "c" or "python", not {backend!r}')
-    if backend == "python":
-        return backend
-    found = find_compiler() is not None
-    if backend == "c" and not found:
-        raise CompileError(
-            'no C compiler was found for backend="c"',
-            hint='install gcc or clang, set CC, or use backend="auto"',
-        )
-    return "c" if found else "python"
 
 
 def build(
@@ -293,6 +283,7 @@ def _from_traced(traced: Traced, specs: tuple[Spec, ...], keep_writes: bool) -> 
     return Program(
         traced.function, specs, traced.result, tuple(traced.captures), tuple(traced.guards),
         tuple(traced.mutated), tuple(traced.mutated) if keep_writes else (), raises=traced.raises,
+        looked=tuple(traced.looked),
     )  # fmt: skip
 
 

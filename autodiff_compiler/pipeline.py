@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from .errors import checking
 from .ir.check import check
 from .ir.graph import Function
+from .transforms.hoist import hoist
 from .transforms.lanes import lanes
+from .transforms.privatise import privatise
 from .transforms.promote import promote
 from .transforms.reverse import adjoint
 from .transforms.simplify import simplify
@@ -30,7 +32,10 @@ def primal_passes(fast: bool = False) -> list[Pass]:
     """
     passes = [Pass("simplify", simplify), Pass("promote", promote)]
     if fast:
-        passes += [Pass("lanes", lambda function: simplify(lanes(function)))]
+        passes += [
+            Pass("privatise", privatise),
+            Pass("lanes", lambda function: simplify(lanes(function))),
+        ]
     return passes
 
 
@@ -40,19 +45,19 @@ def gradient_passes(
 ) -> list[Pass]:  # fmt: skip
     """Value and gradient: see `transforms.reverse.reverse` for the arguments. The two passes are its
     halves: what the rules write, and that simplified."""
-    return [
+    passes = [
         *primal_passes(fast),
         Pass("adjoint", lambda function: adjoint(function, wrt, seeds, keep, cotangents)),
         Pass("reverse", simplify),
     ]
+    if fast:
+        passes.append(Pass("hoist", hoist))
+    return passes
 
 
-PASS_NAMES = ("trace", "simplify", "promote", "lanes", "adjoint", "reverse")
-
-
-def checking() -> bool:
-    """Whether users (or the tests) asked for the IR to be checked: AUTODIFF_COMPILER_CHECK=1."""
-    return os.environ.get("AUTODIFF_COMPILER_CHECK", "") not in ("", "0")
+PASS_NAMES = (
+    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist",
+)  # fmt: skip
 
 
 def run(function: Function, passes: Sequence[Pass], watch: Watch | None = None) -> Function:

@@ -2,6 +2,7 @@
 
     python -m benchmarks.once launcher
     python -m benchmarks.once first PROGRAM SIZE
+    python -m benchmarks.once phases PROGRAM SIZE
     python -m benchmarks.once memory PROGRAM SIZE TOOL
 
 The first builds what is built once per machine (the launcher). Each prints one line of JSON.
@@ -43,6 +44,29 @@ def first(name: str, size: list[int]) -> dict:
     between = time.perf_counter()
     function(*args)
     return {"first": between - start, "next": time.perf_counter() - between}
+
+
+def phases(name: str, size: list[int]) -> dict:
+    """Milliseconds of the first call, part by part (see `first_call`)."""
+    from . import parts
+
+    program = load(name)
+    args = program.data(*size)
+    start = parts.cpu()
+    function = tools.gradient_function(program)
+    decorate = parts.cpu() - start
+    with parts.watched() as spent:
+        wall, start = time.perf_counter(), parts.cpu()
+        function(*args)
+        total, wall = parts.cpu() - start, time.perf_counter() - wall
+    start = parts.cpu()
+    function(*args)
+    total -= parts.cpu() - start
+    spent["rest"] = total - sum(spent.values())
+    return {
+        "wall": 1e3 * wall, "cpu": 1e3 * total, "decorate": 1e3 * decorate,
+        "parts": {part: 1e3 * seconds for part, seconds in spent.items()},
+    }  # fmt: skip
 
 
 def memory(name: str, size: list[int], tool: str) -> dict:
@@ -91,6 +115,8 @@ def main() -> None:
         answer = launcher()
     elif what == "first":
         answer = first(rest[0], json.loads(rest[1]))
+    elif what == "phases":
+        answer = phases(rest[0], json.loads(rest[1]))
     else:
         answer = memory(rest[0], json.loads(rest[1]), rest[2])
     print(json.dumps(answer))

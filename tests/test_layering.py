@@ -25,11 +25,15 @@ FLOORS = [
     ["backends"],
     ["drawing"],
     ["runtime"],
+    ["index"],
     ["pipeline"],
     ["kernel", "stages"],
+    ["specialize"],
+    ["pickling"],
     ["api"],
+    ["jacobians"],
     ["testing"],
-    ["cli", "explain", "interop"],
+    ["cli", "contrast", "explain", "interop"],
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 NOBODY_IMPORTS = {"cli", "interop"}
@@ -38,7 +42,10 @@ DOORS = {"__init__", "__main__"}
 
 REQUIRED = {"numpy"}
 # Imported when used, so that importing the package costs little more than importing NumPy.
-LAZY = {"black", "scipy", "ziglang", "jax", "torch", "IPython", "matplotlib", "pygments", "rich"}
+LAZY = {
+    "black", "scipy", "ziglang", "jax", "torch", "dask", "cloudpickle", "IPython", "matplotlib",
+    "pygments", "rich",
+}  # fmt: skip
 MAX_LINES = 600
 
 

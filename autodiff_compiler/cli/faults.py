@@ -16,8 +16,10 @@ PIPE_CLOSED = 141
 EXIT_CODES = """\
 exit codes:
   0  done
-  1  --check: the file holds something else; doctor: kernels cannot run as C
-  2  bad arguments, a module that cannot be imported, or a function that was refused
+  1  --check: the file holds something else; doctor: kernels cannot run as C; contrast: the gradients
+     differ
+  2  bad arguments, a module that cannot be imported, a function that was refused, or a package that
+     is not installed
 """
 
 

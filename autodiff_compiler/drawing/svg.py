@@ -301,13 +301,15 @@ def _hexagon(r: Rect) -> str:
 
 def _curve(points: Sequence[Point]) -> str:
     """Straight where it goes down, an S where it also goes aside."""
-    (x, y), made = points[0], f"M{points[0][0]:g} {points[0][1]:g}"
-    for u, v in points[1:]:
-        if u == x:
-            made += f"V{v:g}"
-        else:
+    x, y = points[0]
+    made = f"M{x:g} {y:g}"
+    for k, (u, v) in enumerate(points[1:], 1):
+        straight = u == x
+        if not straight:
             half = round((y + v) / 2, 1)
             made += f"C{x:g} {half:g} {u:g} {half:g} {u:g} {v:g}"
+        elif k + 1 == len(points) or points[k + 1][0] != x:
+            made += f"V{v:g}"
         x, y = u, v
     return made
 

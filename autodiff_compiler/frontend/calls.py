@@ -286,7 +286,7 @@ def _inline(
         return derivatives.package_call(st, function, args, kwargs)
     found = find_source(function)
     st.captures.guard(source, function.__code__, "code")
-    _check_recursion(st, found.node, function.__name__)
+    _check_recursion(st, found.node, function.__name__, function)
     frame = Frame(
         function.__name__, scope_of(found.node), found.filename, function,
         class_name=found.class_name, node=found.node,
@@ -334,8 +334,12 @@ def _inline_nested(st: Tracer, callee: FunctionVal, args: Args, kwargs: Kwargs) 
     return _run(st, frame, node)
 
 
-def _check_recursion(st: Tracer, node: FunctionNode, name: str) -> None:
-    if any(frame.node is node for frame in st.frames):
+def _check_recursion(
+    st: Tracer, node: FunctionNode, name: str, function: FunctionType | None = None
+) -> None:
+    """Of functions that exist already, two closures of one text are two: one may call the other."""
+    same = [frame for frame in st.frames if frame.node is node]
+    if any(function is None or frame.function is function for frame in same):
         st.refuse(f"`{name}` calls itself, which is not supported", "write it as a loop")
 
 

@@ -71,6 +71,8 @@ class Captures:
     known: dict[Any, Abstract] = field(default_factory=dict)
     #: integers that can be had at compile time: by a guard, or by asking for the argument's value
     integers: dict[Value, tuple[Any, Source | None, tuple[Any, ...]]] = field(default_factory=dict)
+    #: attributes of modules, classes and objects that were looked up: (where, name)
+    looked: list[tuple[Any, str]] = field(default_factory=list)
     _guarded: set[Any] = field(default_factory=set)
 
     def guard(self, source: Source | None, expected: Any, how: str) -> None:

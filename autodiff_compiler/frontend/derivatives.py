@@ -264,7 +264,12 @@ def _parameter(st: Tracer, inner: _Inner, x: Abstract) -> Abstract:
         ref = st.new_array(made)
         inner.objects.setdefault(x.object, ref.object)
         return ref
-    return _mapped(st, x, lambda item: _parameter(st, inner, item))
+    return _mapped(st, x, lambda item: item if _is_none(item) else _parameter(st, inner, item))
+
+
+def _is_none(x: Abstract) -> bool:
+    """None in a container holds a place, and its derivative is None."""
+    return isinstance(x, Static) and x.value is None
 
 
 def _check_shapes(st: Tracer, inner: _Inner, x: ArrayRef) -> None:
@@ -389,7 +394,7 @@ def _gradient(st: Tracer, x: Abstract, given: Any) -> Abstract:
     if isinstance(x, ArrayRef):
         return arrays.fresh_array(st, next(given))
     if isinstance(x, (TupleVal, *HEAPED)):
-        return _mapped(st, x, lambda item: _gradient(st, item, given))
+        return _mapped(st, x, lambda item: item if _is_none(item) else _gradient(st, item, given))
     python = not isinstance(x, Num) or x.python
     return Num(next(given), python, isinstance(x, Num) and x.mixed)
 

@@ -47,6 +47,7 @@ class Traced:
     ("tuple" or "list", [...]), ("dict", keys, [...]), ("record", (class, names or None), [...]).
     `mutated`: the numbers of the leaves that the function writes.
     `raises`: every way through the function raises, so that it has no result.
+    `looked`: the attributes that were looked up outside, as (object, name).
     """
 
     function: Function
@@ -55,6 +56,7 @@ class Traced:
     guards: list[Guard]
     mutated: tuple[int, ...]
     raises: bool = False
+    looked: Sequence[tuple[Any, str]] = ()
 
 
 def trace(
@@ -220,4 +222,6 @@ def _finish(st: Tracer, function: Any, result: Abstract | None, keep_writes: boo
         block,
         _span_of(getattr(function, "__func__", function)).filename,
     )
-    return Traced(graph, tree, st.captures.found, st.captures.guards, mutated, raises)
+    return Traced(
+        graph, tree, st.captures.found, st.captures.guards, mutated, raises, st.captures.looked
+    )

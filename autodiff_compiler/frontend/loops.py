@@ -342,7 +342,7 @@ def counted(st: Tracer, loop: Loop, bounds: tuple[Value, Value, Value]) -> None:
     if rounds.plan.needs_trip and not loop.at_least_one:
         # With no trip Python would be left with its own number.
         st.check(st.has_trips(bounds), "a loop that adds float32 to a Python number makes a trip")
-    results = st.b.for_(bounds, init, body, stops)
+    results = st.b.for_(bounds, init, body, {"stops": True} if stops else {})
     rounds.leave(results, tail)
     _else(st, loop)
 

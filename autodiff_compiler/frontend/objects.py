@@ -65,6 +65,7 @@ def attribute(st: Tracer, x: Abstract, name: str) -> Abstract:
 
 
 def _found(st: Tracer, x: Static, name: str) -> Any:
+    st.captures.looked.append((x.value, name))
     try:
         return getattr(x.value, name)
     except AttributeError as error:

@@ -94,6 +94,7 @@ def _has(st: Tracer, x: Abstract, name: str) -> bool:
     """Is there such an attribute?"""
     if isinstance(x, Static):
         found = hasattr(x.value, name)
+        st.captures.looked.append((x.value, name))
         if x.source is not None:
             # Guarded by what is found there, or by nothing being found.
             st.captures.guard(("has", x.source, name), found, "eq")

@@ -9,6 +9,7 @@ import __future__ as future_module
 
 import ast
 import linecache
+import textwrap
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
@@ -24,11 +25,15 @@ for _name in future_module.all_feature_names:
 
 @dataclass(frozen=True)
 class Source:
-    """A function's tree. `class_name`: of the class around it, for names like `self.__x`."""
+    """A function's tree. `class_name`: of the class around it, for names like `self.__x`.
+
+    `text`: the lines on which the function stands.
+    """
 
     node: FunctionNode
     filename: str
     class_name: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,25 @@ class _Module:
 
 _modules: dict[tuple[str, str, int], _Module] = {}
 _found: dict[CodeType, Source] = {}
+#: Texts of files, by name, that functions brought along from other processes; the latest few.
+_brought: dict[str, list[str]] = {}
+
+
+def bring_text(filename: str, text: str) -> None:
+    """Makes known what a file holds elsewhere. It is believed only where it compiles to the code of
+    the function whose source is looked for."""
+    texts = _brought.setdefault(filename, [])
+    if text not in texts:
+        texts.insert(0, text)
+        del texts[8:]
+
+
+def file_text(function: FunctionType) -> str:
+    """The text of the file that holds the source of `function`. Refuses where there is none."""
+    filename = find_source(function).filename
+    own = "".join(linecache.getlines(filename, function.__globals__))
+    texts = [own, *_brought.get(filename, ())]
+    return next((t for t in texts if _search_text(function, t) is not None), own)
 
 
 def find_source(function: FunctionType) -> Source:
@@ -68,13 +92,20 @@ def find_source(function: FunctionType) -> Source:
 def _search(function: FunctionType, span: Span) -> Source | None:
     code = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
-    if not lines:
+    texts = (["".join(lines)] if lines else []) + _brought.get(code.co_filename, [])
+    if not texts:
         raise UnsupportedError(
             f"the source of `{code.co_name}` cannot be read",
             span if linecache.getline(code.co_filename, code.co_firstlineno) else NO_SPAN,
             "put the function into a file and import it",
         )
-    module = _parse(code, "".join(lines))
+    return next(filter(None, (_search_text(function, text) for text in texts)), None)
+
+
+def _search_text(function: FunctionType, text: str) -> Source | None:
+    code = function.__code__
+    span = Span(code.co_filename, code.co_firstlineno, 0, code.co_firstlineno, 1)
+    module = _parse(code, text)
     if module is None:
         return None
     rewritten = "@pytest_ar" in function.__globals__
@@ -89,8 +120,13 @@ def _search(function: FunctionType, span: Span) -> Source | None:
                 if isinstance(node, ast.AsyncFunctionDef):
                     raise UnsupportedError("`async` functions are not supported", span)
                 assert isinstance(node, (ast.FunctionDef, ast.Lambda))
-                return Source(node, code.co_filename, class_name)
+                return Source(node, code.co_filename, class_name, _lines_of(node, text))
     return None
+
+
+def _lines_of(node: FunctionNode, text: str) -> str:
+    lines = text.split("\n")[node.lineno - 1 : node.end_lineno]
+    return textwrap.dedent("\n".join(lines))
 
 
 def _parse(code: CodeType, text: str) -> _Module | None:

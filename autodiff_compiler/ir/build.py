@@ -17,6 +17,7 @@ from .op import Op
 from .types import BOOL, F64, I64, Array, Scalar, Type
 
 KnownDim = Value | int
+_NO_ATTRS: Mapping[str, Any] = {}
 
 
 class Builder:
@@ -137,10 +138,10 @@ class Builder:
         return self.const(known) if isinstance(known, int) else known
 
     def for_(
-        self, bounds: Sequence[Value], init: Sequence[Value], body: Block, stops: bool = False
-    ) -> tuple[Value, ...]:
+        self, bounds: Sequence[Value], init: Sequence[Value], body: Block,
+        attrs: Mapping[str, Any] = _NO_ATTRS,
+    ) -> tuple[Value, ...]:  # fmt: skip
         """Closes a counted loop over `body`, built with params (i, *slots) that carry their dims."""
-        attrs = {"stops": True} if stops else {}
         return self._loop(FOR, (*bounds, *init), body.params[1:], attrs, (body,))
 
     def while_(self, init: Sequence[Value], test: Block, body: Block) -> tuple[Value, ...]:
@@ -208,7 +209,7 @@ class Rewriter:
             slots = self.slots(body.params[1:], operands[3:])
             block = self.block(body, [counter, *slots])
             self.b.span = node.span
-            results = self.b.for_(operands[:3], operands[3:], block, bool(node.attrs.get("stops")))
+            results = self.b.for_(operands[:3], operands[3:], block, node.attrs)
         elif node.op is WHILE:
             test, body = node.blocks
             first = self.block(test, self.slots(test.params, operands))
@@ -247,3 +248,17 @@ class Rewriter:
             if not n.name:
                 n.name = o.name
             self.env[o] = n
+
+
+class Inline(Rewriter):
+    """Copies the body of a function into a block that is being built."""
+
+    def __init__(self, b: Builder) -> None:
+        super().__init__()
+        self.b = b
+
+    def call(self, function: Function, arguments: Sequence[Value]) -> list[Value]:
+        """The function's results for these arguments."""
+        self.env.update(zip(function.params, arguments, strict=True))
+        self.nodes(function.block.nodes)
+        return [self.env[v] for v in function.results]

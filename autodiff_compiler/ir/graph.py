@@ -8,6 +8,7 @@ Grammar:
 Control ops hold blocks, and a block may read any value of the blocks around it:
     for(start, stop, step, *init)   body(i, *carried) -> carried       range() semantics
         with attrs["stops"]         body(i, *carried) -> (stop, *carried): leaves after this trip if stop
+        with attrs["sums"]          each slot is a float that every trip adds to, and nothing else reads
     while(*init)                    test(*carried) -> (go,), body(*carried) -> carried
     cond(pred)                      then() -> values, otherwise() -> values
 Arrays and stacks are linear: the operand that an op consumes is read by no later node. A loop

@@ -40,7 +40,9 @@ class Op:
               result is: "scalar", "scalar b", "array". What it leaves out is spelled as infix.
               Order: for numpy the call, with {x} {y} and the attributes; for c the helper's name,
               to which "f" or "i" is added by dtype
-    infix     the operator, where both languages have one; parentheses come from the precedence table
+    torch     the same for PyTorch, where it is not what `numpy` says without its name; "scalar i" is of
+              Python's ints. None where there is no spelling, which is refused
+    infix     the operator, where all languages have one; parentheses come from the precedence table
     consumes  the operand that the op updates in place (its array may not be read afterwards)
     effect    must stay although nothing reads its result
     cost      0 free, 1 cheap enough to do again rather than to keep, 2 dear
@@ -55,6 +57,7 @@ class Op:
     vjp: Any = None
     numpy: str | Mapping[str, str] | None = None
     c: str | Mapping[str, str] | None = None
+    torch: str | Mapping[str, str] | None = None
     infix: str | None = None
     c_infix: str | None = None
     consumes: int | None = None

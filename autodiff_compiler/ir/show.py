@@ -23,6 +23,8 @@ class _Printer:
     def __init__(self) -> None:
         self.names: dict[Value, str] = {}
         self.taken: set[str] = set()
+        #: where to go on looking for a free number, by name
+        self.numbers: dict[str, int] = {}
 
     def function(self, function: Function) -> str:
         params = ", ".join(f"{self.name(p)}: {p.type}" for p in function.params)
@@ -43,6 +45,7 @@ class _Printer:
             body = node.blocks[0]
             slots = self.slots(body.params[1:], node.operands[3:])
             stops = " until stop" if node.attrs.get("stops") else ""
+            stops += " of sums" if node.attrs.get("sums") else ""
             head = (
                 f"for {self.name(body.params[0])} in {self.list(node.operands[:3])}{slots}{stops}"
             )
@@ -93,10 +96,11 @@ class _Printer:
         known = self.names.get(value)
         if known is None:
             base = value.name or "t"
-            known, k = (base if value.name else "t0"), 0
+            known, k = (base if value.name else "t0"), self.numbers.get(value.name, 0)
             while known in self.taken:
                 k += 1
                 known = f"{base}{k}" if not value.name else f"{base}.{k}"
+            self.numbers[value.name] = k
             self.taken.add(known)
             self.names[value] = known
         return known

@@ -1,7 +1,9 @@
-"""Order of nodes: what reads a part of an array goes before the store that overwrites the part.
+"""Order of nodes: what reads a part of an array goes before the store that overwrites the part, and
+what adds to an array goes next to what adds to it last.
 
 The reverse sweep takes a cotangent out of an array, clears it there, and uses it afterwards. Used
-first, it need not be kept anywhere.
+first, it need not be kept anywhere. What it adds to shifted parts of one array can be written as one
+pass over the array, if nothing stands between.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from dataclasses import replace
 
 from ..ir.graph import CONST, Block, Function, Node, Value, free_values
 from ..ir.types import Array
+from ..ops.index import add_at
 
-__all__ = ["readers_first"]
+__all__ = ["scheduled"]
 
 
-def readers_first(function: Function) -> Function:
+def scheduled(function: Function) -> Function:
     return function.with_block(_block(function.block))
 
 
@@ -29,6 +32,7 @@ def _block(block: Block) -> Block:
         if node.op.name in ("store", "add_at"):
             at += _move_readers(nodes, at, readers)
         at += 1
+    _gather_adds(nodes, readers)
     return replace(block, nodes=tuple(nodes))
 
 
@@ -69,3 +73,25 @@ def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) 
             moved += 1
             later.discard(moving.result)
     return moved
+
+
+def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]]) -> None:
+    """Moves each add to a part of an array down to the next one, which is all that reads its result."""
+    for node in reversed(list(nodes)):
+        if node.op is not add_at or "s" not in node.attrs["index"]:
+            continue
+        users = readers.get(node.result, [])
+        if len(users) != 1 or users[0].op is not add_at or users[0].operands[0] is not node.result:
+            continue
+        first, last = nodes.index(node), nodes.index(users[0])
+        needed = set(node.operands[1:])
+        if all(needed.isdisjoint(_touched(n)) for n in nodes[first + 1 : last]):
+            nodes.insert(last, node)
+            del nodes[first]
+
+
+def _touched(node: Node) -> set[Value]:
+    """What the node may overwrite."""
+    if node.blocks:
+        return set(node.operands).union(*(free_values(b) for b in node.blocks))
+    return set() if node.op.consumes is None else {node.operands[node.op.consumes]}

@@ -42,14 +42,14 @@ def _infer(accepts: str, result: str) -> Callable[..., tuple[Type, ...]]:
 
 def elementwise(
     name: str, evaluate: Callable[..., Any], *, vjp: Any, numpy: Any = None, c: Any = None,
-    infix: str | None = None, c_infix: str | None = None, accepts: str = "f", result: str = "same",
+    torch: Any = None, infix: str | None = None, c_infix: str | None = None, accepts: str = "f", result: str = "same",
     cost: int = 1, spellings: tuple[str, ...] = (),
 ) -> Op:  # fmt: skip
     return register(
         Op(
             name, "elementwise", _infer(accepts, result), dims=broadcast_known,
             evaluate=lambda attrs, *x: evaluate(*x), vjp=vjp, numpy=numpy, c=c,
-            infix=infix, c_infix=c_infix or infix, cost=cost, spellings=spellings,
+            torch=torch, infix=infix, c_infix=c_infix or infix, cost=cost, spellings=spellings,
         )
     )  # fmt: skip
 
@@ -64,6 +64,7 @@ def function(name: str, evaluate: Callable[..., Any], vjp: Any, c: str, **more: 
         vjp=vjp,
         numpy=text,
         c=c,
+        torch=more.pop("torch", text.replace("np.", "torch.")),
         cost=more.pop("cost", 2),
         spellings=spellings,
         **more,
@@ -102,6 +103,7 @@ neg = elementwise(
 floordiv = elementwise(
     "floordiv", np.floor_divide, vjp=NON_DIFFERENTIABLE, numpy="{x} // {y}", accepts="fi",
     c={"f": "adc_floordiv{f}({x}, {y})", "i": "adc_floordivi({x}, {y})"},
+    torch={"f": "torch.div({x}, {y}, rounding_mode='floor')", "i": "{x} // {y}"},
     spellings=("operator //", "np.floor_divide"),
 )  # fmt: skip
 mod = elementwise(
@@ -130,7 +132,7 @@ ipow = elementwise(
 #: NumPy's integer power: wraps; the exponent is not negative (checked before).
 wpow = elementwise(
     "wpow", np.power, vjp=NON_DIFFERENTIABLE, numpy="np.power({x}, {y})",
-    c="adc_wpow({x}, {y})", accepts="i",
+    torch="{x} ** {y}", c="adc_wpow({x}, {y})", accepts="i",
 )  # fmt: skip
 
 # --- bits and logic ---------------------------------------------------------------------------
@@ -152,6 +154,7 @@ xor = elementwise(
 not_ = elementwise(
     "not", np.logical_not, vjp=NON_DIFFERENTIABLE, c="!{x}", accepts="b",
     numpy={"scalar": "not {x}", "array": "np.logical_not({x})"}, result=BOOL,
+    torch={"scalar": "not {x}", "array": "~{x}"},
     spellings=("operator ~", "operator not", "np.logical_not"),
 )  # fmt: skip
 invert = elementwise(
@@ -180,6 +183,7 @@ select = register(
         evaluate=lambda attrs, m, a, b: np.where(m, a, b),
         vjp=lambda g, y, m, a, b: [None, select(m, g, 0), select(m, 0, g)],
         numpy={"scalar": "{y} if {x} else {z}", "array": "np.where({x}, {y}, {z})"},
+        torch={"scalar": "{y} if {x} else {z}", "array": "torch.where({x}, {y}, {z})"},
         c="({x} ? {y} : {z})", spellings=("np.where",),
     )
 )  # fmt: skip
@@ -211,18 +215,19 @@ pyint = elementwise(
 pyfloat = elementwise("pyfloat", lambda x: x, vjp=lambda g, y, x: [g], numpy="{x}", c="{x}")
 stop_gradient = elementwise(
     "stop_gradient", lambda x: x, vjp=NON_DIFFERENTIABLE, numpy="{x}", c="{x}",
-    spellings=("autodiff_compiler.stop_gradient",),
+    torch="{x}.detach()", spellings=("autodiff_compiler.stop_gradient",),
 )  # fmt: skip
 
 #: What `round` does to a float. Unlike `rint` it is refused where active: a zero derivative there is
 #: hardly what was meant.
 round_ = elementwise(
     "round", np.rint, vjp=None, numpy="np.rint({x})", c="rint{f}({x})",
-    spellings=("np.round", "ndarray.round"),
+    torch="torch.round({x})", spellings=("np.round", "ndarray.round"),
 )  # fmt: skip
 #: What `int` does: its result is an integer, and passes no derivative on.
 trunc_to_int = elementwise(
     "trunc_to_int", lambda x: np.asarray(x).astype(np.int64), vjp=NON_DIFFERENTIABLE, numpy={"scalar": "np.int64({x})", "array": "{x}.astype(np.int64)"},
+    torch={"scalar": "int({x})", "array": "{x}.to(torch.int64)"},
     c="(long long)({x})", result=I64,
 )  # fmt: skip
 #: y = f(x) did not overflow: y is finite, or x was not. Python raises where this does not hold.
@@ -230,6 +235,8 @@ not_overflowed = elementwise(
     "not_overflowed", lambda y, x: np.isfinite(y) | ~np.isfinite(x), vjp=NON_DIFFERENTIABLE,
     numpy={"scalar": "(np.isfinite({x}) or not np.isfinite({y}))",
            "array": "np.isfinite({x}) | ~np.isfinite({y})"},
+    torch={"scalar": "(torch.isfinite({x}) or not torch.isfinite({y}))",
+           "array": "torch.isfinite({x}) | ~torch.isfinite({y})"},
     c="({x} - {x} == 0 || {y} - {y} != 0)",
     result=BOOL,
 )  # fmt: skip
@@ -264,11 +271,13 @@ arccos = function(
 arctan2 = elementwise(
     "arctan2", np.arctan2, vjp=lambda g, y, a, b: [g * b / (a * a + b * b), -g * a / (a * a + b * b)],
     numpy="np.arctan2({x}, {y})", c="atan2{f}({x}, {y})", cost=2,
+    torch="torch.arctan2({x}, {y})",
     spellings=("np.arctan2", "math.atan2"),
 )  # fmt: skip
 hypot = elementwise(
     "hypot", np.hypot, vjp=lambda g, y, a, b: [g * a / y, g * b / y],
-    numpy="np.hypot({x}, {y})", c="hypot{f}({x}, {y})", cost=2, spellings=("np.hypot", "math.hypot"),
+    numpy="np.hypot({x}, {y})", c="hypot{f}({x}, {y})", cost=2,
+    torch="torch.hypot({x}, {y})", spellings=("np.hypot", "math.hypot"),
 )  # fmt: skip
 #: x ** y. d/dx is 0 at y == 0; d/dy is 0 at x == 0, y > 0.
 pow_ = elementwise(
@@ -283,39 +292,47 @@ pow_ = elementwise(
 abs_ = elementwise(
     "abs", np.abs, vjp=lambda g, y, x: [g * sign(x)], numpy="np.abs({x})", accepts="fi",
     c={"f": "fabs{f}({x})", "i": "adc_iabs({x})"},
+    torch={"scalar i": "abs({x})", "array": "torch.abs({x})", "scalar": "torch.abs({x})"},
     spellings=("np.abs", "np.absolute", "np.fabs", "abs", "math.fabs"),
 )  # fmt: skip
 sign = elementwise(
     "sign", np.sign, vjp=NON_DIFFERENTIABLE, numpy="np.sign({x})", accepts="fi",
-    c={"f": "adc_sign{f}({x})", "i": "(({x} > 0) - ({x} < 0))"}, spellings=("np.sign",),
+    c={"f": "adc_sign{f}({x})", "i": "(({x} > 0) - ({x} < 0))"},
+    torch="torch.sign({x})", spellings=("np.sign",),
 )  # fmt: skip
 floor = elementwise(
     "floor", np.floor, vjp=NON_DIFFERENTIABLE, numpy="np.floor({x})", c="floor{f}({x})",
+    torch="torch.floor({x})",
     spellings=("np.floor",),
 )  # fmt: skip
 ceil = elementwise(
     "ceil", np.ceil, vjp=NON_DIFFERENTIABLE, numpy="np.ceil({x})", c="ceil{f}({x})",
+    torch="torch.ceil({x})",
     spellings=("np.ceil",),
 )  # fmt: skip
 #: To the nearest, halves to even.
 rint = elementwise(
     "rint", np.rint, vjp=NON_DIFFERENTIABLE, numpy="np.rint({x})", c="rint{f}({x})",
-    spellings=("np.rint",),
+    torch="torch.round({x})", spellings=("np.rint",),
 )  # fmt: skip
 trunc = elementwise(
     "trunc", np.trunc, vjp=NON_DIFFERENTIABLE, numpy="np.trunc({x})", c="trunc{f}({x})",
+    torch="torch.trunc({x})",
     spellings=("np.trunc",),
 )  # fmt: skip
 isnan = elementwise(
     "isnan", np.isnan, vjp=NON_DIFFERENTIABLE, numpy="np.isnan({x})", c="({x} != {x})",
+    torch="torch.isnan({x})",
     result=BOOL, spellings=("np.isnan", "math.isnan"),
 )  # fmt: skip
 isfinite = elementwise(
     "isfinite", np.isfinite, vjp=NON_DIFFERENTIABLE, numpy="np.isfinite({x})",
+    torch="torch.isfinite({x})",
     c="({x} - {x} == 0)", result=BOOL, spellings=("np.isfinite", "math.isfinite"),
 )  # fmt: skip
 isinf = elementwise(
     "isinf", np.isinf, vjp=NON_DIFFERENTIABLE, numpy="np.isinf({x})",
+    torch="torch.isinf({x})",
     c="({x} == {x} && {x} - {x} != 0)", result=BOOL, spellings=("np.isinf", "math.isinf"),
 )  # fmt: skip
 # Ties share the cotangent by halves.
@@ -324,6 +341,8 @@ maximum = elementwise(
     vjp=lambda g, y, a, b: [
         select(a > b, g, select(a == b, g * 0.5, 0)), select(b > a, g, select(a == b, g * 0.5, 0))
     ],
+    torch={"scalar i": "max({x}, {y})", "array": "torch.maximum({x}, {y})",
+           "scalar": "torch.maximum({x}, {y})"},
     c={"f": "adc_max{f}({x}, {y})", "i": "({x} > {y} ? {x} : {y})"}, spellings=("np.maximum",),
 )  # fmt: skip
 minimum = elementwise(
@@ -331,5 +350,7 @@ minimum = elementwise(
     vjp=lambda g, y, a, b: [
         select(a < b, g, select(a == b, g * 0.5, 0)), select(b < a, g, select(a == b, g * 0.5, 0))
     ],
+    torch={"scalar i": "min({x}, {y})", "array": "torch.minimum({x}, {y})",
+           "scalar": "torch.minimum({x}, {y})"},
     c={"f": "adc_min{f}({x}, {y})", "i": "({x} < {y} ? {x} : {y})"}, spellings=("np.minimum",),
 )  # fmt: skip

@@ -33,7 +33,10 @@ exp2 = function(
     "exp2", np.exp2, lambda g, y, x: [g * y * _LN2], "exp2{f}({x})",
     spellings=("np.exp2", "math.exp2"),
 )  # fmt: skip
-cbrt = function("cbrt", np.cbrt, lambda g, y, x: [g / (y * y * 3)], "cbrt{f}({x})")
+cbrt = function(
+    "cbrt", np.cbrt, lambda g, y, x: [g / (y * y * 3)], "cbrt{f}({x})",
+    torch="torch.sign({x}) * torch.abs({x}) ** (1 / 3)",
+)  # fmt: skip
 arcsinh = function(
     "arcsinh", np.arcsinh, lambda g, y, x: [g / sqrt(x * x + 1)], "asinh{f}({x})",
     spellings=("np.arcsinh", "math.asinh"),
@@ -49,16 +52,19 @@ arctanh = function(
 #: The remainder that has a's sign. (a - y) / b is a whole number but for rounding.
 fmod = elementwise(
     "fmod", np.fmod, vjp=lambda g, y, a, b: [g, -g * rint((a - y) / b)],
-    numpy="np.fmod({x}, {y})", c="fmod{f}({x}, {y})", cost=2, spellings=("np.fmod", "math.fmod"),
+    numpy="np.fmod({x}, {y})", c="fmod{f}({x}, {y})", cost=2,
+    torch="torch.fmod({x}, {y})", spellings=("np.fmod", "math.fmod"),
 )  # fmt: skip
 #: The size of a with the sign of b: like `abs`, 0 is the derivative at a = 0.
 copysign = elementwise(
     "copysign", np.copysign, vjp=lambda g, y, a, b: [g * sign(a) * sign(y), None],
     numpy="np.copysign({x}, {y})", c="copysign{f}({x}, {y})",
+    torch="torch.copysign({x}, {y})",
     spellings=("np.copysign", "math.copysign"),
 )  # fmt: skip
 signbit = elementwise(
     "signbit", np.signbit, vjp=NON_DIFFERENTIABLE, numpy="np.signbit({x})",
+    torch="torch.signbit({x})",
     c="(__builtin_signbit({x}) != 0)", result=BOOL, spellings=("np.signbit",),
 )  # fmt: skip
 
@@ -79,11 +85,11 @@ def _extremum_vjp(first_wins: Callable[[Any, Any], Any]) -> Callable[..., list[A
 
 fmax = elementwise(
     "fmax", np.fmax, vjp=_extremum_vjp(lambda a, b: a > b), numpy="np.fmax({x}, {y})",
-    c="fmax{f}({x}, {y})", spellings=("np.fmax",),
+    c="fmax{f}({x}, {y})", torch="torch.fmax({x}, {y})", spellings=("np.fmax",),
 )  # fmt: skip
 fmin = elementwise(
     "fmin", np.fmin, vjp=_extremum_vjp(lambda a, b: a < b), numpy="np.fmin({x}, {y})",
-    c="fmin{f}({x}, {y})", spellings=("np.fmin",),
+    c="fmin{f}({x}, {y})", torch="torch.fmin({x}, {y})", spellings=("np.fmin",),
 )  # fmt: skip
 
 
@@ -96,11 +102,13 @@ def _share(y: Any, a: Any, b: Any, half: float) -> Any:
 #: log(exp(a) + exp(b)) without overflow.
 logaddexp = elementwise(
     "logaddexp", np.logaddexp, numpy="np.logaddexp({x}, {y})", c="adc_logaddexp{f}({x}, {y})",
+    torch="torch.logaddexp({x}, {y})",
     vjp=lambda g, y, a, b: [g * exp(_share(y, a, b, -_LN2)), g * exp(_share(y, b, a, -_LN2))],
     cost=2, spellings=("np.logaddexp",),
 )  # fmt: skip
 logaddexp2 = elementwise(
     "logaddexp2", np.logaddexp2, numpy="np.logaddexp2({x}, {y})", c="adc_logaddexp2{f}({x}, {y})",
+    torch="torch.logaddexp2({x}, {y})",
     vjp=lambda g, y, a, b: [g * exp2(_share(y, a, b, -1)), g * exp2(_share(y, b, a, -1))],
     cost=2, spellings=("np.logaddexp2",),
 )  # fmt: skip
@@ -119,5 +127,5 @@ def _sinc_slope(y: Any, x: Any) -> Any:
 #: sin(pi x) / (pi x), 1 at 0.
 sinc = elementwise(
     "sinc", np.sinc, vjp=lambda g, y, x: [g * _sinc_slope(y, x)], numpy="np.sinc({x})",
-    c="adc_sinc{f}({x})", cost=2, spellings=("np.sinc",),
+    c="adc_sinc{f}({x})", torch="torch.sinc({x})", cost=2, spellings=("np.sinc",),
 )  # fmt: skip

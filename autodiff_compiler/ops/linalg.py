@@ -31,7 +31,7 @@ def split(signature: str) -> tuple[list[str], str, list[str]]:
 
 def linalg(
     name: str, signature: str, evaluate: Callable[..., Any], *, vjp: Any, numpy: str,
-    c: str | None, spellings: tuple[str, ...] = (), effect: bool = True,
+    c: str | None, torch: str = "", spellings: tuple[str, ...] = (), effect: bool = True,
     reason: str = "singular, or not positive definite, or not finite",
 ) -> Op:  # fmt: skip
     """`c`: the helper that works on one matrix of doubles each: nonzero where NumPy raises, or for
@@ -78,6 +78,7 @@ def linalg(
     return register(
         Op(
             name, "linalg", infer, dims=dims, vjp=vjp, numpy=numpy, cost=2, effect=effect,
+            torch=torch or numpy.replace("np.", "torch."),
             evaluate=lambda attrs, *x: evaluate(*x[: len(arrays)]), spellings=spellings,
             c=None if c is None else {"signature": signature, "call": c, "reason": reason},
         )
@@ -198,11 +199,13 @@ def _solve_upper_vjp(g: Any, y: Any, a: Any, b: Any) -> list[Any]:
 solve_lower = linalg(
     "solve_lower", "nn,nk->nk", _solve_lower, vjp=_solve_lower_vjp,
     numpy="np.linalg.solve(np.tril({x}), {y})", c="adc_solve_lower",
+    torch="torch.linalg.solve_triangular({x}, {y}, upper=False)",
     spellings=("scipy.linalg.solve_triangular",),
 )  # fmt: skip
 solve_upper = linalg(
     "solve_upper", "nn,nk->nk", _solve_upper, vjp=_solve_upper_vjp,
     numpy="np.linalg.solve(np.triu({x}), {y})", c="adc_solve_upper",
+    torch="torch.linalg.solve_triangular({x}, {y}, upper=True)",
     spellings=("scipy.linalg.solve_triangular",),
 )  # fmt: skip
 
@@ -233,10 +236,13 @@ def _cholesky_vjp(g: Any, y: Any, a: Any) -> list[Any]:
     return [_folded(swapped(solve_upper(swapped(y), swapped(half))))]
 
 
+#: PyTorch spreads a derivative over both triangles; NumPy reads one.
+_SYMMETRIC = "torch.tril({x}) + torch.tril({x}, -1).mT"
+
 #: The lower factor; only the lower triangle is read.
 cholesky = linalg(
     "cholesky", "nn->nn", np.linalg.cholesky, vjp=_cholesky_vjp,
-    numpy="np.linalg.cholesky({x})", c="adc_cholesky", spellings=("np.linalg.cholesky",),
+    numpy="np.linalg.cholesky({x})", torch=f"torch.linalg.cholesky({_SYMMETRIC})", c="adc_cholesky", spellings=("np.linalg.cholesky",),
 )  # fmt: skip
 
 
@@ -286,15 +292,17 @@ def _eigvalsh_vjp(g: Any, y: Any, a: Any) -> list[Any]:
 #: Ascending eigenvalues of symmetric matrices, of which the lower triangle is read.
 eigvalsh = linalg(
     "eigvalsh", "nn->n", np.linalg.eigvalsh, vjp=_eigvalsh_vjp,
-    numpy="np.linalg.eigvalsh({x})", c="adc_eigvalsh", spellings=("np.linalg.eigvalsh",),
+    numpy="np.linalg.eigvalsh({x})", torch=f"torch.linalg.eigvalsh({_SYMMETRIC})", c="adc_eigvalsh", spellings=("np.linalg.eigvalsh",),
 )  # fmt: skip
 #: Eigenvalues and eigenvectors for formulas in which the vectors' signs cancel.
 eigen = linalg(
     "eigen", "nn->n,nn", np.linalg.eigh, vjp=_eigh_vjp, numpy="np.linalg.eigh({x})", c="adc_eigh",
+    torch=f"torch.linalg.eigh({_SYMMETRIC})",
 )  # fmt: skip
 #: The same for users, who see the signs.
 eigh = linalg(
     "eigh", "nn->n,nn", np.linalg.eigh, vjp=_eigh_vjp, numpy="np.linalg.eigh({x})", c=None,
+    torch=f"torch.linalg.eigh({_SYMMETRIC})",
     spellings=("np.linalg.eigh",),
 )  # fmt: skip
 
@@ -333,7 +341,7 @@ def _values(a: Any) -> Any:
 #: Singular values, descending; k is the smaller of m and n.
 svdvals = linalg(
     "svdvals", "mn;k->k", _values, vjp=_svdvals_vjp, c="adc_svdvals",
-    numpy="np.linalg.svd({x}, compute_uv=False)", spellings=("np.linalg.svdvals",),
+    numpy="np.linalg.svd({x}, compute_uv=False)", torch="torch.linalg.svdvals({x})", spellings=("np.linalg.svdvals",),
 )  # fmt: skip
 #: The reduced factors, for formulas in which the vectors' signs cancel.
 singular = linalg(

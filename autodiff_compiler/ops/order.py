@@ -33,6 +33,7 @@ argsort = register(
         "argsort", "order", _infer_argsort, dims=lambda attrs, operands, dims: (dims[0],),
         evaluate=lambda attrs, x: np.argsort(x, axis=attrs["axis"], kind="stable"),
         vjp=NON_DIFFERENTIABLE, cost=2, numpy="np.argsort({x}, axis={axis}, kind='stable')",
+        torch="torch.argsort({x}, dim={axis}, stable=True)",
         c="adc_argsort", spellings=("np.argsort", "ndarray.argsort"),
     )
 )  # fmt: skip
@@ -57,6 +58,7 @@ searchsorted = register(
         "searchsorted", "order", _infer_searchsorted, dims=_searched_dims,
         evaluate=lambda attrs, a, v: np.searchsorted(a, v, side=attrs["side"]),
         vjp=NON_DIFFERENTIABLE, cost=2, numpy="np.searchsorted({x}, {y}, side={side})",
+        torch="torch.searchsorted({x}, {y}, side={side})",
         c="adc_searchsorted", spellings=("np.searchsorted",),
     )
 )  # fmt: skip

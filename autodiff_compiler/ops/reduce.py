@@ -28,7 +28,7 @@ def _reduced_dims(
 def reduction(
     name: str, evaluate: Callable[..., Any], *, vjp: Any, result: str = "same",
     spellings: tuple[str, ...] = (), dtypes: tuple[str, ...] = (*FLOATS, I64, "i32"),
-    c: Mapping[str, str],
+    c: Mapping[str, str], torch: str = "",
 ) -> Op:  # fmt: skip
     """attrs["axes"]: which axes go, ascending. All of them: the result is a scalar.
 
@@ -49,7 +49,7 @@ def reduction(
 
     return register(
         Op(
-            name, "reduce", infer, dims=_reduced_dims, vjp=vjp, numpy=f"np.{evaluate.__name__}",
+            name, "reduce", infer, dims=_reduced_dims, vjp=vjp, numpy=f"np.{evaluate.__name__}", torch=torch or f"torch.{evaluate.__name__}",
             evaluate=lambda attrs, x: evaluate(x, axis=attrs["axes"] or ()), cost=2,
             spellings=spellings, c=c,
         )
@@ -77,12 +77,12 @@ prod = reduction(
     c={"start": "1", "step": "{x} * {y}"},
 )
 max_ = reduction(
-    "max", np.max, vjp=_extremum_vjp, spellings=("np.max", "np.amax", "ndarray.max"),
+    "max", np.max, vjp=_extremum_vjp, torch="torch.amax", spellings=("np.max", "np.amax", "ndarray.max"),
     c={"start": "lowest", "step": "adc_max{f}({x}, {y})", "int": "({x} > {y} ? {x} : {y})",
        "wins": "{x} > {y}", "clause": "max"},
 )  # fmt: skip
 min_ = reduction(
-    "min", np.min, vjp=_extremum_vjp, spellings=("np.min", "np.amin", "ndarray.min"),
+    "min", np.min, vjp=_extremum_vjp, torch="torch.amin", spellings=("np.min", "np.amin", "ndarray.min"),
     c={"start": "highest", "step": "adc_min{f}({x}, {y})", "int": "({x} < {y} ? {x} : {y})",
        "wins": "{x} < {y}", "clause": "min"},
 )  # fmt: skip

@@ -18,13 +18,16 @@ _SQRT_PI = 1.772453850905516
 _SQRT_2_PI = 2.5066282746310002
 
 
-def special(name: str, vjp: Any, c: str, *spellings: str, arity: int = 1) -> Op:
-    """A function of `numerics`; `c`: the name that C calls, of a double."""
+def special(
+    name: str, vjp: Any, c: str, *spellings: str, arity: int = 1, torch: str = "",
+) -> Op:  # fmt: skip
+    """A function of `numerics`; `c`: the name that C calls, of a double; `torch`: as in a record, where
+    it is not a function of that name in `torch.special`."""
     evaluate: Callable[..., Any] = getattr(numerics, name)
     holes = ", ".join("{" + letter + "}" for letter in "xyz"[:arity])
     return elementwise(
         name, evaluate, vjp=vjp, numpy=f"{name}({holes})", c=f"{c}{{f}}({holes})", cost=2,
-        spellings=spellings,
+        torch=torch or f"torch.special.{name}({holes})", spellings=spellings,
     )  # fmt: skip
 
 
@@ -47,7 +50,10 @@ erfc = special(
 erfcx = special("erfcx", lambda g, y, x: [g * erfcx_slope(x)], "adc_erfcx", "scipy.special.erfcx")
 #: Its derivative, 2 * x * erfcx(x) - 2 / sqrt(pi).
 erfcx_slope = special(
-    "erfcx_slope", lambda g, y, x: [g * (2 * erfcx(x) + 2 * x * y)], "adc_erfcx_slope"
+    "erfcx_slope",
+    lambda g, y, x: [g * (2 * erfcx(x) + 2 * x * y)],
+    "adc_erfcx_slope",
+    torch="2 * {x} * torch.special.erfcx({x}) - 1.1283791670955126",
 )
 erfinv = special(
     "erfinv", lambda g, y, x: [g * (exp(y * y) * (_SQRT_PI / 2))], "adc_erfinv",
@@ -55,7 +61,7 @@ erfinv = special(
 )  # fmt: skip
 erfcinv = special(
     "erfcinv", lambda g, y, x: [g * (exp(y * y) * (-_SQRT_PI / 2))], "adc_erfcinv",
-    "scipy.special.erfcinv",
+    "scipy.special.erfcinv", torch="torch.special.ndtri({x} / 2) * -0.7071067811865476",
 )  # fmt: skip
 #: The quantile of the standard normal distribution.
 ndtri = special(
@@ -74,7 +80,11 @@ log_ndtr = special(
 #: The other factor is not 1 - y, which would be 0 for large x.
 expit = special("expit", lambda g, y, x: [g * (y * expit(-x))], "adc_expit", "scipy.special.expit")
 log_expit = special(
-    "log_expit", lambda g, y, x: [g * expit(-x)], "adc_log_expit", "scipy.special.log_expit"
+    "log_expit",
+    lambda g, y, x: [g * expit(-x)],
+    "adc_log_expit",
+    "scipy.special.log_expit",
+    torch="torch.nn.functional.logsigmoid({x})",
 )
 logit = special(
     "logit", lambda g, y, x: [g / (x * (1 - x))], "adc_logit", "scipy.special.logit"
@@ -83,14 +93,19 @@ logit = special(
 # --- the gamma function -----------------------------------------------------------------------
 
 gamma = special(
-    "gamma", lambda g, y, x: [g * y * digamma(x)], "tgamma", "math.gamma", "scipy.special.gamma"
+    "gamma",
+    lambda g, y, x: [g * y * digamma(x)],
+    "tgamma",
+    "math.gamma",
+    "scipy.special.gamma",
+    torch="torch.exp(torch.lgamma({x})) * (1 - 2 * (({x} < 0) & (torch.floor({x}) % 2 != 0)).to({x}.dtype))",
 )
 
 
 #: The logarithm of the absolute value of the gamma function.
 lgamma = special(
     "lgamma", lambda g, y, x: [g * digamma(x)], "lgamma", "math.lgamma", "scipy.special.gammaln",
-    "scipy.special.loggamma",
+    "scipy.special.loggamma", torch="torch.lgamma({x})",
 )  # fmt: skip
 digamma = special(
     "digamma", lambda g, y, x: [g * polygamma(1, x)], "adc_digamma",
@@ -108,7 +123,7 @@ polygamma = register(
         "polygamma", "elementwise", _infer_polygamma, dims=broadcast_known,
         evaluate=lambda attrs, n, x: numerics.polygamma(n, x),
         vjp=lambda g, y, n, x: [None, g * polygamma(n + 1, x)],
-        numpy="polygamma({x}, {y})", c="adc_polygamma{f}({x}, {y})", cost=2,
+        numpy="polygamma({x}, {y})", torch="torch.polygamma(int({x}), {y})", c="adc_polygamma{f}({x}, {y})", cost=2,
         spellings=("scipy.special.polygamma",),
     )
 )  # fmt: skip
@@ -116,10 +131,12 @@ polygamma = register(
 betaln = special(
     "betaln", lambda g, y, a, b: [g * _slope(a, b), g * _slope(b, a)], "adc_betaln",
     "scipy.special.betaln", arity=2,
+    torch="torch.lgamma({x}) + torch.lgamma({y}) - torch.lgamma({x} + {y})",
 )  # fmt: skip
 beta = special(
     "beta", lambda g, y, a, b: [g * y * _slope(a, b), g * y * _slope(b, a)], "adc_beta",
     "scipy.special.beta", arity=2,
+    torch="torch.exp(torch.lgamma({x}) + torch.lgamma({y}) - torch.lgamma({x} + {y}))",
 )  # fmt: skip
 
 
@@ -132,7 +149,7 @@ def _slope(a: Any, b: Any) -> Any:
 #: number but for rounding.
 remainder = special(
     "remainder", lambda g, y, a, b: [g, -g * rint((a - y) / b)], "remainder", "math.remainder",
-    arity=2,
+    arity=2, torch="{x} - torch.round({x} / {y}) * {y}",
 )  # fmt: skip
 
 # --- entropies --------------------------------------------------------------------------------
@@ -153,4 +170,5 @@ entr = special(
 rel_entr = special(
     "rel_entr", lambda g, y, a, b: [g * (log(a / b) + 1), -g * _quotient(a, b)], "adc_rel_entr",
     "scipy.special.rel_entr", arity=2,
+    torch="torch.special.xlogy({x}, {x} / {y})",
 )  # fmt: skip

@@ -13,7 +13,14 @@ from . import process
 from .cache import Cache, default_cache, digest, private_cache
 from .compiler import Compiler, find_compiler
 
-__all__ = ["LoadedKernel", "load_kernel", "load_kernels", "build_library", "compile_to_object"]
+__all__ = [
+    "LoadedKernel",
+    "load_kernel",
+    "load_kernels",
+    "find_kernel",
+    "build_library",
+    "compile_to_object",
+]
 
 _LINES_OF_STDERR = 20
 
@@ -25,6 +32,9 @@ class LoadedKernel:
     address: int
     path: str
     from_cache: bool
+    #: of the library in the cache
+    key: str = ""
+    symbol: str = ""
 
 
 _loaded: dict[str, tuple[Any, str, bool]] = {}
@@ -62,8 +72,23 @@ def load_kernels(
             address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value or 0
         except AttributeError:
             raise CompileError(f"the compiled library has no function {symbol!r}") from None
-        kernels[symbol] = LoadedKernel(address, path, from_cache)
+        kernels[symbol] = LoadedKernel(address, path, from_cache, key, symbol)
     return kernels
+
+
+def find_kernel(key: str, symbol: str) -> LoadedKernel | None:
+    """A function of a library that was built before, by the key of the library, if it is there."""
+    import ctypes
+
+    if key not in _loaded:
+        entry = default_cache().find(key)
+        if entry is None:
+            return None
+        path = str(entry / "kernel.so")
+        _loaded[key] = (ctypes.CDLL(path), path, True)
+    library, path, from_cache = _loaded[key]
+    address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
+    return LoadedKernel(address, path, from_cache, key, symbol) if address else None
 
 
 def _load(

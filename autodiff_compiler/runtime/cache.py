@@ -57,15 +57,22 @@ class Cache:
 
     def find(self, key: str) -> Path | None:
         """The folder of a verified entry, or None. Never raises for what it finds."""
+        return None if self._contents(key) is None else self.folder / key
+
+    def read(self, key: str, name: str) -> bytes | None:
+        """A file of a verified entry: the very bytes that were verified."""
+        contents = self._contents(key)
+        return None if contents is None else contents.get(name)
+
+    def _contents(self, key: str) -> dict[str, bytes] | None:
         entry = self.folder / key
         try:
-            if not _verified(entry, key):
-                return None
-            if time.time() - entry.stat().st_mtime > _TOUCH_AFTER:
+            contents = _verified(entry, key)
+            if contents is not None and time.time() - entry.stat().st_mtime > _TOUCH_AFTER:
                 os.utime(entry)
         except OSError:
             return None
-        return entry
+        return contents
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -213,37 +220,39 @@ def _seal(manifest: dict) -> str:
     return _sha256(json.dumps(body, sort_keys=True).encode())
 
 
-def _verified(entry: Path, key: str) -> bool:
+def _verified(entry: Path, key: str) -> dict[str, bytes] | None:
+    """The files of an entry, if all is as its manifest says."""
     if not hasattr(os, "O_NOFOLLOW"):
-        return False
+        return None
     import json
 
     folder = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if not _own(os.fstat(folder)):
-            return False
+            return None
         text = _read(folder, _MANIFEST, _MANIFEST_LIMIT)
         try:
             manifest = json.loads(text)
         except (ValueError, RecursionError):
-            return False
+            return None
         if not isinstance(manifest, dict) or manifest.get("seal") != _seal(manifest):
-            return False
+            return None
         files = manifest.get("files")
         if manifest.get("format") != 1 or manifest.get("key") != key or not isinstance(files, dict):
-            return False
+            return None
         if set(os.listdir(folder)) != {_MANIFEST, *files}:
-            return False
-        return all(_matches(folder, name, said) for name, said in files.items())
+            return None
+        contents = {name: _matching(folder, name, said) for name, said in files.items()}
+        return None if None in contents.values() else contents  # type: ignore[return-value]
     finally:
         os.close(folder)
 
 
-def _matches(folder: int, name: str, said: object) -> bool:
+def _matching(folder: int, name: str, said: object) -> bytes | None:
     if not isinstance(said, dict) or not isinstance(said.get("size"), int):
-        return False
+        return None
     data = _read(folder, name, said["size"])
-    return len(data) == said["size"] and _sha256(data) == said.get("sha256")
+    return data if len(data) == said["size"] and _sha256(data) == said.get("sha256") else None
 
 
 def _own(status: os.stat_result) -> bool:

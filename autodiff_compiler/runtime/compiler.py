@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import CompileError
 from .cache import Cache, default_cache, digest
 from .process import run
 
-__all__ = ["Compiler", "find_compiler", "cpu_features", "VECTOR_FUNCTIONS"]
+__all__ = ["Compiler", "find_compiler", "resolve_backend", "cpu_features", "VECTOR_FUNCTIONS"]
 
 _BASE_FLAGS = (
     "-O2", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd",
@@ -110,6 +111,21 @@ def find_compiler() -> Compiler | None:
     if wanted not in _found:
         _found[wanted] = _search()
     return _found[wanted]
+
+
+def resolve_backend(backend: str) -> str:
+    """ "auto" becomes "c" where a compiler is found. Raises ValueError, or CompileError for "c" without one."""
+    if backend not in ("auto", "c", "python"):
+        raise ValueError(f'backend is "auto", "c" or "python", not {backend!r}')
+    if backend == "python":
+        return backend
+    found = find_compiler() is not None
+    if backend == "c" and not found:
+        raise CompileError(
+            'no C compiler was found for backend="c"',
+            hint='install gcc or clang, set CC, or use backend="auto"',
+        )
+    return "c" if found else "python"
 
 
 def _search() -> Compiler | None:

@@ -11,11 +11,11 @@ from types import CodeType
 from typing import Any
 
 from ..errors import NO_SPAN, Span
-from ..signature import ArraySpec, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
+from ..signature import ArraySpec, ScalarSpec, Spec, StaticSpec, TreeSpec, describe, leaf_specs
 
 __all__ = [
     "Plan", "Capture", "Guard", "OutLeaf", "ResultTree", "Source", "MISSING",
-    "read_source", "source_name", "guard_holds", "same_value", "input_specs", "leaf_names",
+    "read_source", "source_name", "guard_holds", "still_holds", "same_value", "input_specs", "leaf_names",
 ]  # fmt: skip
 
 #: Where a value outside the arguments is found, anew at every call:
@@ -178,6 +178,20 @@ def guard_holds(guard: Guard) -> bool:
         code: CodeType | None = getattr(value, "__code__", None)
         return code is guard.expected
     return same_value(value, guard.expected)
+
+
+def still_holds(plan: Plan) -> bool:
+    """Is all that a plan takes for granted beyond the arguments as it was?"""
+    if not all(map(guard_holds, plan.guards)):
+        return False
+    for capture in plan.captures:
+        value = read_source(capture.source)
+        try:
+            if value is MISSING or describe(value, instances=False) != capture.spec:
+                return False
+        except TypeError:
+            return False
+    return True
 
 
 def same_value(a: Any, b: Any) -> bool:

@@ -30,13 +30,15 @@ from ..ir.graph import (
 from ..ir.types import BOOL, I64, Array, Scalar
 from ..ops import TABLE
 from ..ops.contract import matmul
-from ..ops.index import add_at, load, parts, store
+from ..ops.index import add_at, load, parts, slice_, store
 from ..ops.reduce import all_, sum_
 from ..ops.shape import broadcast_to, copy, expand_dims, full, iota, reshape, squeeze, transpose
 from .indices import Indices
 from .lanes_plan import ADD, INDEX, SUB, WRAP, NotSideBySide, Plan, Planner
 
 _LT, _SELECT, _MUL, _NEG = (TABLE[n] for n in ("lt", "select", "mul", "neg"))
+#: How many trips are done side by side where only sums are left of them.
+STRIP = 256
 _IADD, _ISUB, _IMUL, _IPOW = (TABLE[n] for n in ("iadd", "isub", "imul", "ipow"))
 
 
@@ -57,6 +59,8 @@ class _Lanes(Rewriter):
         self.depth = 0
         #: sums that nothing was added to yet
         self.untouched: set[Value] = set()
+        #: copies of arrays with the axis put last along which the trips lie
+        self.turned: dict[tuple[Value, int, int], Value] = {}
 
     def node(self, node: Node) -> None:
         if self.plan is not None:
@@ -67,20 +71,19 @@ class _Lanes(Rewriter):
     # -- the loop ---------------------------------------------------------------------------------
 
     def side_by_side(self, node: Node) -> bool:
-        """Writes the loop as straight-line code under `if it runs at all`, if that can be done."""
+        """Writes the trips of the loop side by side, if that can be done."""
         plan = self.planner.plan(node)
         if plan is None or self.inner_is_better(plan):
             return False
-        b, names = self.b, dict(self.env)
+        b, names, depth = self.b, dict(self.env), self.b.depth
         start, stop = (self.env[v] for v in node.operands[:2])
         init = [self.env[v] for v in carried_init(node)]
-        runs, depth = b.emit(_LT, start, stop), b.depth
-        b.open()
+        write = (
+            self.in_strips if all(p in plan.partial for p in slot_params(node)) else self.at_once
+        )
         self.plan = plan
         try:
-            self.start, self.stop = start, stop
-            self.width = stop if b.constants.get(start) == 0 else b.emit(_ISUB, stop, start)
-            then = b.close([], self.trips(node, plan, init))
+            results = write(node, plan, start, stop, init)
         except NotSideBySide:
             while b.depth > depth:
                 b.discard()
@@ -89,13 +92,41 @@ class _Lanes(Rewriter):
         finally:
             self.plan = None
             self.untouched.clear()
-        b.open()
-        otherwise = b.close([], init)
-        b.span = node.span
-        results = b.cond(runs, then, otherwise)
         self.env = names
         self.bind(node.results, results)
         return True
+
+    def in_strips(
+        self, node: Node, plan: Plan, start: Value, stop: Value, init: Sequence[Value]
+    ) -> tuple[Value, ...]:
+        """Where only sums are left of a trip: as many trips at a time as the caches hold."""
+        b = self.b
+        first = b.param(Scalar(I64), node.blocks[0].params[0].name)
+        slots = [b.param(i.type, p.name) for i, p in zip(init, slot_params(node))]
+        strip = b.const(STRIP)
+        b.open()
+        left = b.emit(_ISUB, stop, first)
+        self.start = first
+        self.width = b.emit(_SELECT, b.emit(_LT, left, strip), left, strip)
+        self.stop = b.emit(_IADD, first, self.width)
+        block = b.close([first, *slots], self.trips(node, plan, slots))
+        b.span = node.span
+        return b.for_((start, stop, strip), init, block, {"sums": True})
+
+    def at_once(
+        self, node: Node, plan: Plan, start: Value, stop: Value, init: Sequence[Value]
+    ) -> tuple[Value, ...]:
+        """All trips, as straight-line code under `if there are any`."""
+        b = self.b
+        runs = b.emit(_LT, start, stop)
+        b.open()
+        self.start, self.stop = start, stop
+        self.width = stop if b.constants.get(start) == 0 else b.emit(_ISUB, stop, start)
+        then = b.close([], self.trips(node, plan, init))
+        b.open()
+        otherwise = b.close([], init)
+        b.span = node.span
+        return b.cond(runs, then, otherwise)
 
     def inner_is_better(self, plan: Plan) -> bool:
         """Has the body a loop of its own kind that writes what comes from outside?"""
@@ -113,6 +144,9 @@ class _Lanes(Rewriter):
             else:
                 self.env[p] = i
         self.depth = self.b.depth
+        self.turned.clear()
+        for load_node, axis in plan.turned.items():
+            self.turn(load_node, axis, plan)
         self.nodes(node.blocks[0].nodes)
         self.b.span = node.span
         results = []
@@ -305,6 +339,30 @@ class _Lanes(Rewriter):
 
     # -- places -----------------------------------------------------------------------------------
 
+    def turn(self, node: Node, axis: int, plan: Plan) -> None:
+        """Makes a copy of what the trips read of an array, with the axis put last that they move.
+
+        It takes what is there: that all of it is there is checked where the elements are read.
+        """
+        base, b = node.operands[0], self.b
+        k = self.planner.offset(plan, node.operands[1 + axis])
+        if k is None:
+            raise NotSideBySide
+        if (base, axis, k) in self.turned:
+            return
+        zero, one, array = b.const(0), b.const(1), self.env[base]
+        index: list[Value] = []
+        for other in range(base.type.rank):
+            size = b.dim(array, other)
+            low = (self.place(k), self.counted(self.stop, k), one, size)
+            part = b.emit(slice_, *low, lo=True, hi=True) if other == axis else (zero, size)
+            index += [*part, one]
+        letters = "s" * base.type.rank
+        found = b.emit(load, array, *index, index=letters, ones=node.attrs["ones"])
+        perm = (*(x for x in range(base.type.rank) if x != axis), axis)
+        turned = b.emit(copy, b.emit(transpose, found, perm=perm), name=base.name)
+        self.turned[base, axis, k] = turned
+
     def region(self, node: Node, plan: Plan) -> tuple[str, list[Value], int | None]:
         """(letters, index, which of the region's axes the lanes lie along) of an access."""
         first = 1 if node.op is load else 2
@@ -336,6 +394,20 @@ class _Lanes(Rewriter):
     def load(self, node: Node, plan: Plan) -> Value:
         letters, index, lane = self.region(node, plan)
         base = node.operands[0]
+        axis = plan.turned.get(node)
+        if axis is not None:
+            # One letter an axis, and what belongs to it: `i` has one value, the lanes' `s` has three.
+            k = self.planner.offset(plan, node.operands[1 + axis])
+            assert k is not None
+            index = [
+                *index[:axis],
+                *index[axis + 3 :],
+                self.b.const(0),
+                self.width,
+                self.b.const(1),
+            ]
+            attrs = {**node.attrs, "index": letters[:axis] + letters[axis + 1 :] + "s"}
+            return self.b.emit(load, self.turned[base, axis, k], *index, **attrs)
         attrs = {**node.attrs, "index": letters}
         found = self.b.emit(load, self.use(base), *index, **attrs)
         if lane is None:

@@ -51,6 +51,8 @@ class Plan:
     #: `a[i] += v` at a place that all trips share, by its three nodes, and all loads and sums of those
     adds: dict[Node, tuple[Node, Node, int]] = field(default_factory=dict)
     silent: set[Node] = field(default_factory=set)
+    #: loads that inner loops repeat, and the axis along which the trips lie: of a copy that is turned
+    turned: dict[Node, int] = field(default_factory=dict)
 
     @property
     def counter(self) -> Value:
@@ -95,6 +97,9 @@ class Planner:
         for p in slot_params(loop):
             if isinstance(p.type, Array):
                 self._own_places(plan, p)
+        for inner in plan.loop.blocks[0].nodes:
+            if inner.op is FOR:
+                self._turned(plan, inner)
         self._worthwhile(plan)
         return plan
 
@@ -418,9 +423,20 @@ class Planner:
         if STRIDED * strided > work:
             raise NotSideBySide
 
+    def _turned(self, plan: Plan, loop: Node) -> None:
+        """Fills in `turned`: what an inner loop reads down a column is worth a copy that is turned."""
+        for node in walk(loop.blocks[0]):
+            if node.op is not load or node.operands[0] in plan.root:
+                continue  # what is written cannot be copied beforehand
+            letters, index = _index(node)
+            per_axis = parts(letters, index)
+            moved = [b for b, p in enumerate(per_axis) if any(v in plan.laned for v in p)]
+            if set(letters) == {"i"} and len(moved) == 1 and moved[0] != len(letters) - 1:
+                plan.turned[node] = moved[0]
+
     def _is_strided(self, plan: Plan, node: Node) -> bool:
         """Does the counter move this access along another axis than the last?"""
-        if not plan.shared(node.operands[0]):
+        if not plan.shared(node.operands[0]) or node in plan.turned:
             return False
         letters, index = _index(node)
         per_axis = parts(letters, index)

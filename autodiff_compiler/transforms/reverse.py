@@ -66,15 +66,31 @@ def adjoint(
     return _emit(structure, active, plan, params, results, keep, cotangents)
 
 
+def reverse_into(function: Function, wrt: Sequence[int]) -> Function:
+    """The function that adds to the adjoints of the parameters `wrt` what they owe to the results.
+
+    Its parameters are those of `function`, a cotangent for each result, and the adjoints so far.
+    """
+    structure = Structure(function)
+    primal = structure.function
+    params = [primal.params[k] for k in wrt]
+    active = active_values(primal, params, primal.results)
+    uses = _dry_run(structure, active, params, primal.results, True, into=True)
+    plan = plan_residuals(structure, uses, ())
+    return simplify(_emit(structure, active, plan, params, primal.results, (), True, into=True))
+
+
 def _dry_run(
     structure: Structure, active: set[Value], params: Sequence[Value], results: Sequence[Value],
-    cotangents: bool,
+    cotangents: bool, into: bool = False,
 ) -> Uses:  # fmt: skip
     """The sweep with free references to the primal: what is left of them is what it needs."""
     b = TaggingBuilder()
     b.dims.update(structure.dims)
     sweep = Sweep(b, structure, active, DrySource(b, structure))
     _seed(sweep, results, cotangents)
+    if into:
+        _begin_with(sweep, params)
     sweep.block(structure.top)
     gradients = [sweep.final(p) for p in params]
     return b.uses(sweep_block(b.close([], gradients)), structure)
@@ -82,7 +98,7 @@ def _dry_run(
 
 def _emit(
     structure: Structure, active: set[Value], plan: Plan, params: Sequence[Value],
-    results: Sequence[Value], keep: Sequence[int], cotangents: bool,
+    results: Sequence[Value], keep: Sequence[int], cotangents: bool, into: bool = False,
 ) -> Function:  # fmt: skip
     primal = structure.function
     forward = Forward(structure, plan)
@@ -92,6 +108,7 @@ def _emit(
     values = [forward.env[primal.results[k]] for k in keep]
     sweep = Sweep(b, structure, active, TapeSource(forward))
     seed_params = _seed(sweep, results, cotangents)
+    begun = _begin_with(sweep, params) if into else []
     sweep.source.enter_top()
     sweep.block(structure.top)
     gradients = [sweep.final(p) for p in params]
@@ -103,7 +120,7 @@ def _emit(
         outputs.append(v)
     b.nodes[written:] = _marked(b.nodes[written:], 1 + _sweeps(primal))
     return Function(
-        f"d_{primal.name}", b.close([*own_params, *seed_params], outputs), primal.filename
+        f"d_{primal.name}", b.close([*own_params, *seed_params, *begun], outputs), primal.filename
     )
 
 
@@ -139,6 +156,16 @@ def _seed(sweep: Sweep, results: Sequence[Value], cotangents: bool) -> list[Valu
     return made
 
 
+def _begin_with(sweep: Sweep, params: Sequence[Value]) -> list[Value]:
+    """Starts the adjoints of the parameters with what they are given, to be added to in place."""
+    begun = []
+    for p in params:
+        d = sweep.b.function_param(p.type, f"d_{p.name}" if p.name else "")
+        sweep.adjoints.put(p, d, True)
+        begun.append(d)
+    return begun
+
+
 def zeros_or_one(sweep: Sweep, result: Value) -> Value:
     one = sweep.b.const(1.0, result.type.dtype)
     return one if isinstance(result.type, Scalar) else fit(sweep.b, one, result.type, ())
@@ -156,17 +183,18 @@ class TaggingBuilder(Builder):
         self.tags.update((r, self.position) for r in node.results)
         super().append(node)
 
-    def uses(self, block: Block, structure: Structure) -> Uses:
+    def uses(self, block: Block, structure: Structure, around: Any = None) -> Uses:
         """For each primal value that the block reads: for which places of the primal it does."""
         uses: Uses = {}
         for node in block.nodes:
-            position = self.tags[node.results[0]]
+            # A check stands only in a trip that is done again, all of it for one place.
+            position = self.tags[node.results[0]] if node.results else around
             inner = [v for blk in node.blocks for v in blk.results]
             for v in (*node.operands, *inner):
                 if v in structure.place:
                     uses.setdefault(v, []).append(position)
             for blk in node.blocks:
-                for v, places in self.uses(blk, structure).items():
+                for v, places in self.uses(blk, structure, position).items():
                     uses.setdefault(v, []).extend(places)
         return uses
 
@@ -180,6 +208,25 @@ class Sweep(ControlSweep):
         self.active = active
         self.source = source
         self.adjoints = Adjoints(b)
+
+    def reversed_trip(self, node: Node, captured: Sequence[Value]) -> tuple[Function, list[Value]]:
+        """What a trip of a loop of sums adds to the adjoints of what it reads from outside, and the
+        outer values that are its parameters beside the counter and the slots."""
+        known = self.structure.reversed_trips
+        if node not in known:
+            body = node.blocks[0]
+            outer = self.structure.captured(node)
+            constants = [made for v in outer if (made := self.constant(v)) is not None]
+            rest = [v for v in outer if self.constant(v) is None]
+            params = (*body.params, *rest)
+            block = Block(params, (*constants, *body.nodes), body.results)
+            trip = Function(self.structure.function.name, block, self.structure.function.filename)
+            known[node] = reverse_into(trip, [params.index(v) for v in captured]), rest
+        return known[node]
+
+    def constant(self, v: Value) -> Node | None:
+        made = self.structure.producer.get(v)
+        return made if made is not None and made.op is CONST else None
 
     def final(self, param: Value) -> Value:
         """The gradient of a parameter, zero if nothing reached it."""

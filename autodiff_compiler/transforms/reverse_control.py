@@ -10,8 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ir.build import Builder
-from ..ir.graph import COND, FOR, Block, Node, Value, carried_init, slot_params, slot_yields
+from ..ir.build import Builder, Inline
+from ..ir.graph import (
+    COND,
+    FOR,
+    Block,
+    Function,
+    Node,
+    Value,
+    carried_init,
+    slot_params,
+    slot_yields,
+)  # fmt: skip
 from ..ir.types import I64, Array, Scalar, Stack
 from ..ops import TABLE
 from ..ops.elementwise import floordiv, iadd, imul, isub, select, sign
@@ -29,10 +39,13 @@ class ControlSweep:
     adjoints: Adjoints
     block: Callable[[Block], None]
     own: Callable[[Adjoint], Value]
+    reversed_trip: Callable[[Node, Sequence[Value]], tuple[Function, list[Value]]]
 
     def control(self, node: Node) -> None:
         if node.op is COND:
             self.branch(node)
+        elif node.attrs.get("sums"):
+            self.sums(node)
         else:
             self.loop(node)
 
@@ -65,8 +78,8 @@ class ControlSweep:
         for k, p in zip(slots, params):
             self.adjoints.contribute(self.structure.root[slot_yields(node)[k]], p, True)
         self.block(body)
-        yields = [self.outgoing(slot_params(node)[k], p) for k, p in zip(slots, params)]
-        yields += [self.outgoing(c, p) for c, p in zip(captured, params[len(slots) :])]
+        handed_on = [slot_params(node)[k] for k in slots] + captured
+        yields = self.outgoing(handed_on, params)
         yields += self.source.end_loop(node)
         block = b.close([counter, *params, *extra_params], yields)
 
@@ -118,14 +131,24 @@ class ControlSweep:
         )
         return zero_stack(self.b, v.type, length, sizes)
 
-    def outgoing(self, v: Value, slot: Value) -> Value:
-        """What a slot hands to the trip before: the adjoint of its parameter, of the slot's type."""
-        adjoint = self.adjoints.take(self.structure.root[v])
-        if adjoint is not None:
-            return self.own(adjoint)
-        if isinstance(v.type, Stack):
-            return self.zero_stack(v)
-        return zeros(self.b, slot.type, self.b.dims.get(slot, ()), slot.name)
+    def outgoing(self, handed_on: Sequence[Value], slots: Sequence[Value]) -> list[Value]:
+        """What the slots hand to the trip before: the adjoints of these, of the slots' types.
+
+        A trip ends here, so that an array that it made needs no owner, as long as it leaves once.
+        """
+        here = {r for n in self.b.nodes for r in n.results} | set(slots)
+        out: list[Value] = []
+        for v, slot in zip(handed_on, slots):
+            adjoint = self.adjoints.take(self.structure.root[v])
+            if adjoint is None and isinstance(v.type, Stack):
+                out.append(self.zero_stack(v))
+            elif adjoint is None:
+                out.append(zeros(self.b, slot.type, self.b.dims.get(slot, ()), slot.name))
+            elif adjoint.value in here and adjoint.value not in out:
+                out.append(adjoint.value)
+            else:
+                out.append(self.own(adjoint))
+        return out
 
     def backwards(self, node: Node) -> tuple[Sequence[Value], str]:
         """The bounds of the reversed loop, whose counter is the primal's own where it has one."""
@@ -157,6 +180,39 @@ class ControlSweep:
         count = b.emit(floordiv, span, step)
         zero = b.const(0)
         return b.emit(select, b.emit(TABLE["gt"], count, zero), count, zero)
+
+    # -- loops of which only sums remain ---------------------------------------------------------
+
+    def sums(self, node: Node) -> None:
+        """Each trip is done again, and reversed at once: it leaves nothing on a tape.
+
+        All trips have the same cotangents, and none waits for another, so they run as they did.
+        """
+        b = self.b
+        pairs = zip(node.results, carried_init(node))
+        cotangents = {r: (self.adjoints.take(r), first) for r, first in pairs}
+        if not any(adjoint for adjoint, _ in cotangents.values()):
+            return
+        captured = [v for v in self.structure.captured(node) if v in self.active]
+        roots = [self.structure.root[v] for v in captured]
+        trip, rest = self.reversed_trip(node, captured)
+        bounds = [self.source.look(v) for v in node.operands[:3]]
+        outer = [self.source.look(v) for v in rest]
+        zero = [b.const(0.0, r.type.dtype) for r in node.results]
+        g = [adjoint.value if adjoint else z for (adjoint, _), z in zip(cotangents.values(), zero)]
+        init = [self.array_or_scalar(root) for root in roots]
+
+        b.open()
+        counter = b.param(Scalar(I64), node.blocks[0].params[0].name)
+        params = [self.adjoint_param(v) for v in init]
+        yields = Inline(b).call(trip, [counter, *zero, *outer, *g, *params])
+        b.span = node.span
+        results = b.for_(bounds, init, b.close([counter, *params], yields))
+        for root, r in zip(roots, results):
+            self.adjoints.put(root, r, True)
+        for adjoint, first in cotangents.values():
+            if adjoint and first in self.active:
+                self.adjoints.contribute(self.structure.root[first], adjoint.value, True)
 
     # -- branches ------------------------------------------------------------------------------
 

@@ -23,8 +23,9 @@ from ..ir.graph import (
     slot_yields,
     walk,
 )  # fmt: skip
-from ..ir.types import BOOL, F64, I64, Scalar
+from ..ir.types import BOOL, F64, I64, Array, Scalar
 from ..ops import TABLE
+from ..ops.shape import full
 from .dce import eliminate_dead_code
 
 _FOLDABLE = {
@@ -70,6 +71,8 @@ class _Simplify(Rewriter):
         self.eaten: set[Value] = set()
         self.handed_on: set[Value] = set()
         self.literals: dict[Value, float | int | bool] = {}
+        #: of the copy: arrays that hold one number, and what made them
+        self.filled: dict[Value, Node] = {}
 
     def run(self, function: Function) -> Function:
         _note_eaten(function.block, self.eaten)
@@ -159,12 +162,19 @@ class _Simplify(Rewriter):
             self.seen.pop()
 
     def simple(self, node: Node, operands: Sequence[Value]) -> None:
+        if node.op.kind == "elementwise" and any(v in self.filled for v in operands):
+            operands = self.without_fill(node, operands)
+            if all(isinstance(v.type, Scalar) for v in operands):
+                self.fill_later(node, operands)
+                return
         short = self.shortcut(node, operands)
         if short is not None:
             self.bind_short(node, short)
             return
         if not self.shareable(node):
             super().simple(node, operands)
+            if node.op is full:
+                self.filled[self.env[node.result]] = Node(full, tuple(operands), (), node.attrs)
             return
         attrs = tuple(sorted((k, repr(v)) for k, v in node.attrs.items()))
         key = (node.op, tuple(operands), attrs)
@@ -174,6 +184,29 @@ class _Simplify(Rewriter):
                 return
         super().simple(node, operands)
         self.seen[-1][key] = tuple(self.env[r] for r in node.results)
+
+    # -- arrays of one number ----------------------------------------------------------------------
+
+    def without_fill(self, node: Node, operands: Sequence[Value]) -> list[Value]:
+        """The operands with the number itself for an array that holds nothing else, if the result has
+        its shape from another operand, or from this one alone."""
+        arrays = [v for v in operands if isinstance(v.type, Array)]
+        plain = [v for v in arrays if v not in self.filled]
+        wide = node.result.type.dims
+        if not (any(v.type.dims == wide for v in plain) or len(arrays) == 1):
+            return list(operands)
+        return [self.filled[v].operands[0] if v in self.filled else v for v in operands]
+
+    def fill_later(self, node: Node, operands: Sequence[Value]) -> None:
+        """An op on an array of one number: the op on the number, and an array of what it gives."""
+        (array,) = {self.env[v] for v in node.operands if self.env[v] in self.filled}
+        made = self.filled[array]
+        one = self.folded(node, operands, [self.b.constants.get(v) for v in operands])
+        if one is None:
+            one = self.b.emit(node.op, *operands, **node.attrs)
+        result = self.b.emit(full, one, *made.operands[1:], **made.attrs)
+        self.bind(node.results, [result])
+        self.filled[result] = self.b.nodes[-1]
 
     def immutable(self, *values: Value) -> bool:
         """May one of these arrays stand for another? Not if one is written, or leaves its block."""
@@ -201,14 +234,18 @@ class _Simplify(Rewriter):
             or not self.immutable(*node.results, *node.operands)
         ):
             return None
-        if node.op in _FOLDABLE and None not in known and not self.risky(node, operands, known):
-            value = node.op.evaluate(node.attrs, *known)
-            if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
-                return None
-            if node.result.type.dtype == F64 and not np.isfinite(value):
-                return None
-            return self.b.const(value, node.result.type.dtype)
-        return self.identity(node, operands, known)
+        folded = self.folded(node, operands, known)
+        return self.identity(node, operands, known) if folded is None else folded
+
+    def folded(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> Value | None:
+        if node.op not in _FOLDABLE or None in known or self.risky(node, operands, known):
+            return None
+        value = node.op.evaluate(node.attrs, *known)
+        if node.result.type.dtype == I64 and not -(2**63) <= value < 2**63:
+            return None
+        if node.result.type.dtype == F64 and not np.isfinite(value):
+            return None
+        return self.b.const(value, node.result.type.dtype)
 
     def risky(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> bool:
         """Only doubles and i64 are folded, as they are computed here; a division by zero is not."""

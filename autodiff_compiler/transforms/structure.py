@@ -87,6 +87,8 @@ class Structure:
         self.trips_of: dict[Value, Node] = {}
         self.order: dict[Value, int] = {}
         self.slot_of: dict[Value, tuple[Node, int]] = {}
+        #: by loop of sums: the reverse of one trip, and the outer values that it reads
+        self.reversed_trips: dict[Node, tuple[Function, list[Value]]] = {}
         #: how often a value is read
         self.reads: Counter[Value] = Counter()
         self._index(self.top)

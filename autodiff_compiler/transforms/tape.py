@@ -214,8 +214,7 @@ class Forward(Rewriter):
         if node.op is FOR:
             body = made(node.blocks[0], body_results)
             b.span = node.span
-            stops = bool(node.attrs.get("stops"))
-            results = b.for_(operands[:3], [*init, *extra], body, stops)
+            results = b.for_(operands[:3], [*init, *extra], body, node.attrs)
         else:
             test = made(node.blocks[0], lambda more: [self.env[node.blocks[0].results[0]]])
             body = made(node.blocks[1], body_results)

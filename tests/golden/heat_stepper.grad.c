@@ -267,7 +267,7 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *d_u = data;
   #pragma omp simd
   for (long long i = 0; i < u0_n0; i++) {
-    const double t_1 = 1.0 * (u[i] - target[i]);
+    const double t_1 = u[i] - target[i];
     d_u[i] = t_1 + t_1;
   }
   /* heat_stepper.py:6: for _ in range(steps): */
@@ -293,17 +293,28 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
       d_conductivity += d_u[1 + i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
       t_5[i] = d_u[1 + i] * conductivity;
     }
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      d_u[i] += t_5[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      d_u[2 + i] += t_5[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
-      d_u[1 + i] += -t_5[i] * 2.0;
+    if (2 < length_1) {
+      d_u[0] += t_5[0];
+      d_u[1] += t_5[1] + -t_5[0] * 2.0;
+      #pragma omp simd
+      for (long long i = 2; i < length_1; i++) {
+        d_u[i] += t_5[i] + t_5[i - 2] + -t_5[i - 1] * 2.0;
+      }
+      d_u[length_1] += t_5[length_1 - 2] + -t_5[length_1 - 1] * 2.0;
+      d_u[1 + length_1] += t_5[1 + length_1 - 2];
+    } else {
+      #pragma omp simd
+      for (long long i = 0; i < length_1; i++) {
+        d_u[i] += t_5[i];
+      }
+      #pragma omp simd
+      for (long long i = 2; i < 2 + length_1; i++) {
+        d_u[i] += t_5[i - 2];
+      }
+      #pragma omp simd
+      for (long long i = 1; i < 1 + length_1; i++) {
+        d_u[i] += -t_5[i - 1] * 2.0;
+      }
     }
     t_3 += d_conductivity;
     adc_release(&frame, mark_1);

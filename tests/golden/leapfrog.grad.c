@@ -259,7 +259,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   ADC_MEMORY(d_x);
   #pragma omp simd
   for (long long i = 0; i < position_n0; i++) {
-    d_x[i] = 0.25 * 4.0 * pow(x[i], 3.0);
+    d_x[i] = pow(x[i], 3.0);
   }
   double *d_v_1 = adc_alloc(&frame, velocity_n0, sizeof(double));
   ADC_MEMORY(d_v_1);

@@ -26,7 +26,7 @@ def grad_final_energy(position, velocity, dt, steps):
         # line 9: v -= 0.5 * dt * x**3
         v[:] = v - t * x**3.0
     # line 10: return 0.5 * np.sum(v * v) + 0.25 * np.sum(x**4)
-    d_x = np.full(n, 0.25) * 4.0 * x**3.0
+    d_x = x**3.0
     d_v = 0.5 * v
     d_v = d_v + d_v
     # line 6: for _ in range(steps):

@@ -187,7 +187,7 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
     const double d_x_1 = d_y[i] * x[i];
-    d_x_2[i] = d_x[i] + (t_1[i] ? (t_1[i] ? (t_1[i] ? 1.0 * y[i] : 0.0) * 0.5 / t_2[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_x_1 + d_x_1;
+    d_x_2[i] = d_x[i] + (t_1[i] ? (t_1[i] ? (t_1[i] ? y[i] : 0.0) * 0.5 / t_2[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_x_1 + d_x_1;
   }
 done:
   adc_leave(&frame);

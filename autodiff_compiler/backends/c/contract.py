@@ -10,7 +10,7 @@ from ...ir.graph import Node, Value
 from ...ir.types import F32, F64, FLOATS, Scalar
 from ...ops.index import parts
 from ..text import Text
-from .nests import Nests
+from .gather import Gather
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus, times
 
 __all__ = ["Contractions"]
@@ -35,7 +35,7 @@ class Strided:
         return Text(f"{self.name}[{place}]")
 
 
-class Contractions(Nests):
+class Contractions(Gather):
     def matmul(self, node: Node) -> None:
         a, b = (self.strided(x) for x in node.operands)
         a_shape, b_shape = (self.shape(x) for x in node.operands)

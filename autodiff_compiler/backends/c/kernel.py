@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value
 from ...ir.types import BOOL, F32, FLOATS, I64, Array, Scalar
 from ...lowering.buffers import Buffer, Copy
 from ..text import C, Text, infix
 from .control import Control
+from .gather import runs_of_adds
 from .merge import join_loops
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus
 from .writer import Line, Writer, flat
@@ -118,8 +121,20 @@ class Kernel(Control):
     # --- nodes ------------------------------------------------------------------------------------
 
     def block(self, block: Block) -> None:
-        for node in block.nodes:
-            if node in self.fusion.live and not self._inlined(node):
+        nodes = [n for n in block.nodes if n in self.fusion.live and not self._inlined(n)]
+        runs = runs_of_adds(nodes)
+        waiting = {n for run in runs.values() for n in run}
+        for node in nodes:
+            if node in runs:
+                self.run_of_adds(runs[node])
+            elif node not in waiting:
+                self.at_line(node.span)
+                self.node(node)
+
+    def run_of_adds(self, nodes: Sequence[Node]) -> None:
+        self.at_line(nodes[0].span)
+        if any(n in self.storage.before for n in nodes) or not self.gather(nodes):
+            for node in nodes:
                 self.at_line(node.span)
                 self.node(node)
 

@@ -14,7 +14,7 @@ from ...ir.types import Array, Stack
 from ...lowering.buffers import Buffer
 from ...lowering.fusion import Fusion
 from ...lowering.ranges import Ranges
-from ...lowering.schedule import readers_first
+from ...lowering.schedule import scheduled
 from ...lowering.shapes import with_dims
 from ...lowering.storage import Storage
 from ..text import C, Names, Text
@@ -62,7 +62,7 @@ class Flat:
 
 class State:
     def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
-        shaped = with_dims(readers_first(function))
+        shaped = with_dims(scheduled(function))
         self.function = shaped.function
         self.symbol = symbol
         self.dims = shaped.dims

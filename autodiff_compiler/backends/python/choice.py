@@ -16,9 +16,8 @@ from ...ir.types import Array, Scalar, Stack
 from ...ops.index import WIDTH
 from .expressions import Expressions
 from .numbers import Numbers
-from .program import Needed, Program, spelling
+from .program import Needed, Program
 from .sharing import Sharing
-from .statements import Statements
 
 LONGEST = 70
 #: What is shorter is not worth a line of its own.
@@ -79,8 +78,10 @@ class Choices:
         self._records: dict[Node, list[Value]] = {}
         self._flat(numbers)
         self._find_bare(list(roots))
-        self.expressions = Expressions(program, numbers, self, lambda v: v.name or "t0")
-        self.statements = Statements(program, self.expressions, self.checks)
+        self.expressions = program.dialect.expressions(
+            program, numbers, self, lambda v: v.name or "t0"
+        )
+        self.statements = program.dialect.statements(program, self.expressions, self.checks)
         self.sites = self._find_sites()
         self._namesakes = Counter(v.name for v in self.needed.values)
         self._updates = self._find_updates()
@@ -108,8 +109,9 @@ class Choices:
             asked.append(value)
             return "t"
 
-        expressions = Expressions(self.program, numbers, _Flat(), name)
-        statements = Statements(self.program, expressions, self.checks)
+        dialect = self.program.dialect
+        expressions = dialect.expressions(self.program, numbers, _Flat(), name)
+        statements = dialect.statements(self.program, expressions, self.checks)
         for node in self.program.block_of:
             if node.op not in (FOR, WHILE, COND, CONST):
                 asked.clear()
@@ -260,7 +262,7 @@ class Choices:
     def _lazy_operands(self, node: Node) -> set[Value]:
         if node.op.kind != "elementwise":
             return set()
-        text = spelling(node, node.op.numpy) or ""
+        text = self.program.spelling(node) or ""
         if " if " in text or " and " in text or " or " in text:
             return set(node.operands[1:])
         return set()
@@ -364,12 +366,13 @@ class Choices:
         """Does `user` print the value more than once? What holds a pop must run only once."""
         if user is None or user.op in (FOR, WHILE, COND):
             return False
-        marked = Expressions(
+        dialect = self.program.dialect
+        marked = dialect.expressions(
             self.program, self.numbers, _Flat(),
             lambda v: _MARK if v is self.program.of(value) else "t",
         )  # fmt: skip
         targets = ["t" if r in self.needed.values else None for r in user.results]
-        lines = Statements(self.program, marked, self.checks).lines(user, targets)
+        lines = dialect.statements(self.program, marked, self.checks).lines(user, targets)
         return sum(line.count(_MARK) for line in lines) > 1
 
     @staticmethod
@@ -391,7 +394,7 @@ class Choices:
         """Small enough to print as often as it is used: i + 1."""
         if node.op.kind != "elementwise" or not isinstance(value.type, Scalar) or value.name:
             return False
-        if spelling(node, node.op.numpy) == "{x}":
+        if self.program.spelling(node) == "{x}":
             return self._atom(node.operands[0])
         if node.op.name not in ("iadd", "isub"):
             return False

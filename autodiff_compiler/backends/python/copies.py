@@ -11,31 +11,32 @@ from dataclasses import replace
 
 from ...ir.build import Rewriter
 from ...ir.graph import COND, FOR, WHILE, Block, Function, Node, Value, free_values
-from ...ir.types import Array
-from ...ops.index import parts
 from ...ops.shape import copy
+from .dialect import Dialect
 from .program import Needed, Program
-from .sharing import Sharing, bits, is_window
+from .sharing import Sharing, bits
 from .tidy import Tidy
 
 #: After so many rounds, whatever is updated in place is copied first, which always helps.
 _PATIENT_ROUNDS = 6
 
 
-def insert_copies(function: Function) -> tuple[Program, Sharing, Needed]:
+def insert_copies(function: Function, dialect: Dialect) -> tuple[Program, Sharing, Needed]:
     """The function with its copies, and what is known of it."""
     tidy = Tidy()
-    program = Program(tidy.run(function), tidy.b)
+    program = Program(tidy.run(function), tidy.b, dialect)
     rounds = 0
     while True:
         sharing = Sharing(program)
         needed = Needed(program, writes_to_arguments(program, sharing))
         fixes = _Hazards(program, sharing, needed, patient=rounds < _PATIENT_ROUNDS).fixes
         if not fixes.any():
+            dialect.keep(program, sharing, needed, fixes)
+        if not fixes.any():
             return program, sharing, needed
         assert rounds < 100, "the copies do not settle"
         rewriter = _Inserter(fixes)
-        program = Program(rewriter.run(program.function), rewriter.b)
+        program = Program(rewriter.run(program.function), rewriter.b, dialect)
         rounds += 1
 
 
@@ -53,7 +54,7 @@ def writes_to_arguments(program: Program, sharing: Sharing) -> list[Node]:
     return found
 
 
-class _Fixes:
+class Fixes:
     """Where copies go: behind definitions, before operands, before results of blocks."""
 
     def __init__(self) -> None:
@@ -73,7 +74,7 @@ class _Hazards:
         self.sharing = sharing
         self.needed = needed
         self.patient = patient
-        self.fixes = _Fixes()
+        self.fixes = Fixes()
         block = program.function.block
         self._returned(block)
         self._scan(block, self._bits(block.results))
@@ -86,6 +87,8 @@ class _Hazards:
 
     def _returned(self, block: Block) -> None:
         """Results share memory neither with the caller's arguments nor with each other."""
+        if self.program.dialect.keeps_arguments:
+            return
         earlier = 0
         for k, value in enumerate(block.results):
             reach = self.sharing.reach(value)
@@ -135,19 +138,9 @@ class _Hazards:
         others = self.sharing.mask[cell] & ~(1 << cell) & (live | self.sharing.immortal)
         for other in bits(others):
             self._part(node, cell, other)
-        for k in self._read_late(node):
+        for k in self.program.dialect.read_late(node):
             if self.sharing.reach(node.operands[k]) >> cell & 1:
                 self.fixes.operands.add((node, k))
-
-    def _read_late(self, node: Node) -> list[int]:
-        """Operands that NumPy may go on reading while it writes: those of index arrays' updates."""
-        letters = node.attrs.get("index", "")
-        if "a" not in letters:
-            return []
-        arrays = [
-            p[0] for x, p in zip(letters, parts(letters, range(2, len(node.operands)))) if x == "a"
-        ]
-        return [k for k in (1, *arrays) if isinstance(node.operands[k].type, Array)]
 
     # -- choosing the place -----------------------------------------------------------------------
 
@@ -187,7 +180,7 @@ class _Hazards:
                 for b in maker.blocks
             ]
             return self._part_flows(flows, seen)
-        if maker.op.consumes is not None or maker.op.name == "peek" or is_window(maker):
+        if maker.op.consumes is not None or self._is_taken(maker):
             self.fixes.behind.add(owner)
             return True
         return False
@@ -249,10 +242,13 @@ class _Hazards:
         maker = self.program.maker(value)
         if maker is None or maker.op in (COND, FOR, WHILE) or maker.op.consumes is not None:
             return False
-        if maker.op.name != "peek" and not is_window(maker):
+        if not self._is_taken(maker):
             return False
         self.fixes.behind.add(value)
         return True
+
+    def _is_taken(self, maker: Node) -> bool:
+        return maker.op.name == "peek" or bool(self.program.dialect.windows(maker))
 
     def _part_elements(self, cell: int, other: int) -> bool:
         """Copies what is put into the list whose elements `cell` is, if it may be `other`."""
@@ -278,7 +274,7 @@ class _Hazards:
 class _Inserter(Rewriter):
     """Copies the function with the fixes in it."""
 
-    def __init__(self, fixes: _Fixes):
+    def __init__(self, fixes: Fixes):
         super().__init__()
         self._fixes = fixes
 
@@ -295,7 +291,11 @@ class _Inserter(Rewriter):
 
     def _results(self, block: Block) -> list[Value]:
         return [
-            self.b.emit(copy, self.env[v]) if (block, k) in self._fixes.results else self.env[v]
+            (
+                self.b.emit(copy, self.env[v], inserted=True)
+                if (block, k) in self._fixes.results
+                else self.env[v]
+            )
             for k, v in enumerate(block.results)
         ]
 
@@ -305,10 +305,10 @@ class _Inserter(Rewriter):
             if (node, k) in self._fixes.operands:
                 # A value of its own, so that this operand alone is the copy.
                 operands[k] = Value(v.type)
-                self.env[operands[k]] = self.b.emit(copy, self.env[v])
+                self.env[operands[k]] = self.b.emit(copy, self.env[v], inserted=True)
         super().node(replace(node, operands=tuple(operands)))
         for v in node.results:
             if v in self._fixes.behind:
                 raw = self.env[v]
-                self.env[v] = self.b.emit(copy, raw, name=raw.name)
+                self.env[v] = self.b.emit(copy, raw, name=raw.name, inserted=True)
                 raw.name = ""

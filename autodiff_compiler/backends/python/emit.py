@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,12 +14,10 @@ from ...ir.types import F32, F64, Scalar
 from ..text import LOWEST
 from .choice import Choices
 from .copies import insert_copies, writes_to_arguments
-from .expressions import Expressions
+from .dialect import NUMPY, Dialect
 from .naming import Variables, targets_of
 from .numbers import Numbers
-from .prelude import helpers, imports
 from .program import Program
-from .statements import Statements
 
 INDENT = "    "
 _COMMENT_WIDTH = 70
@@ -53,29 +51,33 @@ def emit_python(
     param_names: Sequence[str] | None = None,
     doc: str | None = None,
     pretty: bool = True,
+    dialect: Dialect = NUMPY,
 ) -> PythonSource:
     """`def name(leaves, flat): ...` returning the flat results. `pretty`: `text` may use black."""
-    program, sharing, _ = insert_copies(function)
-    numbers = Numbers(program)
+    program, sharing, _ = insert_copies(function, dialect)
+    numbers = dialect.numbers(program)
     roots = writes_to_arguments(program, sharing)
     wanted = list(param_names) if param_names is not None else [p.name for p in function.params]
     choices = Choices(program, sharing, numbers, roots)
-    carried = helpers(choices.needed.nodes)
+    imports, carried = dialect.head(choices.needed.nodes)
     while name in carried:
         name += "_"
     # The function's own name is no variable's.
-    reserved = [name, *carried]
+    reserved = [name, dialect.module, *carried]
     variables = Variables(program, choices, numbers, wanted, reserved)
     if variables.apart:
         choices = Choices(program, sharing, numbers, roots, frozenset(variables.apart))
         variables = Variables(program, choices, numbers, wanted, reserved)
-    emitter = _Emitter(program, choices, numbers, variables, carried)
+    emitter = _Emitter(program, choices, numbers, variables)
     scalars = tuple(
         p.type.dtype if isinstance(p.type, Scalar) and p.type.dtype in (F64, F32) else None
         for p in function.params
     )
     single = len(function.results) == 1
-    return PythonSource(emitter.module(name, doc), name, emitter.checks(), single, scalars, pretty)
+    head = "\n\n\n".join(["\n".join(imports), *carried.values()])
+    return PythonSource(
+        emitter.module(name, doc, head), name, emitter.checks(), single, scalars, pretty
+    )
 
 
 def _formatted(text: str) -> str:
@@ -87,18 +89,15 @@ def _formatted(text: str) -> str:
 
 
 class _Emitter:
-    def __init__(
-        self, program: Program, choices: Choices, numbers: Numbers, variables: Variables,
-        carried: Mapping[str, str],
-    ):  # fmt: skip
+    def __init__(self, program: Program, choices: Choices, numbers: Numbers, variables: Variables):
         self.program = program
         self.choices = choices
         self.needed = choices.needed
         self.variables = variables
-        self.carried = carried
         self._asked: set[str] = set()
-        self.expressions = Expressions(program, numbers, choices, self._name)
-        self.statements = Statements(program, self.expressions, choices.checks)
+        dialect = program.dialect
+        self.expressions = dialect.expressions(program, numbers, choices, self._name)
+        self.statements = dialect.statements(program, self.expressions, choices.checks)
         self._line: tuple[str, int] = ("", 0)
 
     def _name(self, value: Value) -> str:
@@ -108,20 +107,27 @@ class _Emitter:
 
     # -- the module -------------------------------------------------------------------------------
 
-    def module(self, name: str, doc: str | None) -> str:
+    def module(self, name: str, doc: str | None, head: str) -> str:
         function = self.program.function
         params = ", ".join(self.variables.name(p) for p in function.params)
         body = self._block(function.block)
         results = ", ".join(self.expressions.loose(v) for v in function.results)
         if function.results:
-            body.append(f"return {results}")
+            body += self._returned(function.results, f"return {results}")
         elif not body:
             body = ["pass"]
         if doc:
             body.insert(0, _docstring(doc))
-        head = "\n\n\n".join(["\n".join(imports(self.carried)), *self.carried.values()])
         lines = [*head.split("\n"), "", "", f"def {name}({params}):", *_indented(body)]
         return "\n".join(lines) + "\n"
+
+    def _returned(self, results: Sequence[Value], line: str) -> list[str]:
+        """Where every line is to be told, that of what is computed in the `return` itself."""
+        for value in results if self.program.dialect.tells_return else ():
+            maker = self.program.maker(value)
+            if maker is not None and not self.choices.named(value):
+                return self._explained(maker.span, [line])
+        return [line]
 
     def checks(self) -> tuple[tuple[Span, str], ...]:
         return tuple(

@@ -11,7 +11,7 @@ from ...ir.op import Op
 from ...ir.types import F64, I32, I64, NUMPY_DTYPE, Array, Scalar
 from ..text import ATOM, LOWEST, PYTHON, Text, fill, infix
 from .numbers import Numbers
-from .program import Program, spelling
+from .program import Program
 from .subscripts import Subscripts
 
 UNARY = PYTHON.levels["u-"]
@@ -72,7 +72,8 @@ class Expressions:
         self.numbers = numbers
         self.choice = choice
         self.name = name
-        self.subscripts = Subscripts(program, self)
+        self.module = program.dialect.module
+        self.subscripts = self._subscripts()
         self._kinds: Mapping[str, Callable[[Node, Value], Text]] = {
             "elementwise": self._elementwise,
             "reduce": self._reduce,
@@ -89,6 +90,9 @@ class Expressions:
         }
         assert self._kinds.keys() == KINDS
 
+    def _subscripts(self) -> Subscripts:
+        return Subscripts(self.program, self)
+
     def value(self, value: Value, weak: bool = False) -> Text:
         """A value where it is used. `weak`: a literal may be Python's, something stronger is beside it."""
         value = self.program.of(value)
@@ -100,8 +104,11 @@ class Expressions:
         """The expression that makes a value."""
         node = self.program.definition[value]
         if node.op is CONST:
-            return number(node.attrs["value"], F64 if weak else node.attrs["dtype"])
+            return self.constant(node, weak)
         return self._kinds[node.op.kind](node, value)
+
+    def constant(self, node: Node, weak: bool) -> Text:
+        return number(node.attrs["value"], F64 if weak else node.attrs["dtype"])
 
     def index(self, value: Value) -> Text:
         """An integer, or an index array, as a subscript: NumPy wraps and checks it itself."""
@@ -125,16 +132,20 @@ class Expressions:
             text = self._cast(node)
         else:
             text = self._sum(node) or self._apply(
-                node.op, spelling(node, node.op.numpy), self.operands(node)
+                node.op, self.program.spelling(node), self.operands(node)
             )
         if (
             isinstance(value.type, Array)
             and value.type.rank == 0
-            and spelling(node, node.op.numpy) != "{x}"
+            and self.program.spelling(node) != "{x}"
         ):
             # NumPy makes scalars of what has no dims; only arrays can be stored into.
-            return Text(f"np.asarray({text})")
+            return Text(self.whole(text.text))
         return text
+
+    def whole(self, text: str) -> str:
+        """An array without dims, of what may be a scalar."""
+        return f"np.asarray({text})"
 
     def _sum(self, node: Node) -> Text | None:
         """x + -y as x - y."""
@@ -152,7 +163,7 @@ class Expressions:
         node = self.program.maker(value)
         if node is None or self.choice.named(value) or node.op.kind != "elementwise":
             return None
-        if spelling(node, node.op.numpy) == "-{x}":
+        if self.program.spelling(node) == "-{x}":
             return self.value(node.operands[0])
         if node.op.infix not in ("*", "/") or value.type.dtype not in ("f64", "f32"):
             return None
@@ -172,7 +183,7 @@ class Expressions:
 
     def operands(self, node: Node) -> list[Text]:
         """The operands of an elementwise node, with the care that its scalars need."""
-        template = spelling(node, node.op.numpy)
+        template = self.program.spelling(node)
         if node.op.name in _OWN_INTS:
             return [self._own_int(v) for v in node.operands]
         calculated = self._calculated(node, template)
@@ -228,7 +239,7 @@ class Expressions:
         axis = ""
         if len(axes) < x.type.rank:
             axis = f", axis={axes[0]}" if len(axes) == 1 else f", axis={tuple(axes)}"
-        return Text(f"{node.op.numpy}({self.loose(x)}{axis})")
+        return Text(f"{self.program.spelling(node)}({self.loose(x)}{axis})")
 
     def _contract(self, node: Node, value: Value) -> Text:
         assert node.op.infix is not None
@@ -236,14 +247,17 @@ class Expressions:
         return infix(node.op.infix, self.value(left), self.value(right), PYTHON)
 
     def _order(self, node: Node, value: Value) -> Text:
-        assert isinstance(node.op.numpy, str)
+        spelling = self.program.spelling(node)
+        assert spelling is not None
         texts = dict(zip("xy", map(self.loose, node.operands)))
         attrs = {name: repr(known) for name, known in node.attrs.items()}
-        return Text(node.op.numpy.format(**texts, **attrs))
+        return Text(spelling.format(**texts, **attrs))
 
     def linalg_call(self, node: Node) -> Text:
         """The call that gives all results of the node."""
-        return fill(node.op.numpy, dict(zip("xyz", map(self.value, node.operands))), PYTHON)
+        spelling = self.program.spelling(node)
+        assert spelling is not None
+        return fill(spelling, dict(zip("xyz", map(self.value, node.operands))), PYTHON)
 
     def _linalg(self, node: Node, value: Value) -> Text:
         call = self.linalg_call(node)
@@ -262,7 +276,7 @@ class Expressions:
             "reshape": lambda: self._reshape(x, node.operands[1:]),
             "expand_dims": lambda: self._expand(x, node.attrs["axes"]),
             "squeeze": lambda: self._squeeze(x, value),
-            "broadcast_to": lambda: f"np.broadcast_to({self.loose(x)}, {self._sizes(node.operands[1:])})",
+            "broadcast_to": lambda: self._broadcast(x, node.operands[1:]),
         }
         return Text(how[node.op.name]())
 
@@ -277,6 +291,9 @@ class Expressions:
             return f"{self.tight(x)}.reshape(-1)"
         shape = ", ".join(self.loose(n) for n in sizes) or "()"
         return f"{self.tight(x)}.reshape({shape})"
+
+    def _broadcast(self, x: Value, sizes: tuple[Value, ...]) -> str:
+        return f"{self.module}.broadcast_to({self.loose(x)}, {self._sizes(sizes)})"
 
     def _expand(self, x: Value, axes: tuple[int, ...]) -> str:
         if isinstance(x.type, Scalar):
@@ -331,17 +348,21 @@ class Expressions:
             inside = self.subscripts.text(base, node.attrs["index"], node.operands[1:])
             text = self.tight(base) if inside == ":" else f"{self.tight(base)}[{inside}]"
             if isinstance(value.type, Array) and value.type.rank == 0:
-                text = f"np.asarray({text})"
+                text = self.whole(text)
             return Text(text)
         if name == "wrap":
             return self._wrapped(node, value)
         if name == "slice":
             return Text(self.subscripts.slice_part(node, node.results.index(value)))
         if name == "nonzero":
-            return Text(f"np.nonzero({self.loose(node.operands[0])})[{node.results.index(value)}]")
+            return Text(f"{self.places(node)}[{node.results.index(value)}]")
         if name == "distinct":
             return self._distinct(node.operands)
         raise TypeError(f"{name} is a statement")
+
+    def places(self, node: Node) -> str:
+        """The call that gives all results of a `nonzero`."""
+        return f"np.nonzero({self.loose(node.operands[0])})"
 
     def _distinct(self, arrays: tuple[Value, ...]) -> Text:
         texts = ", ".join(self.loose(a) for a in arrays)
@@ -363,8 +384,8 @@ class Expressions:
         added = infix("+", i, n, PYTHON)
         negative = infix("<", i, Text("0"), PYTHON)
         if isinstance(value.type, Array):
-            text = Text(f"np.where({negative}, {added}, {i})")
-            return Text(f"np.asarray({text})") if value.type.rank == 0 else text
+            text = f"{self.module}.where({negative}, {added}, {i})"
+            return Text(self.whole(text) if value.type.rank == 0 else text)
         level = PYTHON.levels["if"]
         return Text(f"{added} if {negative} else {i.at(level + 1)}", level)
 

@@ -14,11 +14,9 @@ from ...ir.graph import COND, FOR, WHILE, Block, Node, Value
 from ...ir.types import BOOL, I64, Array, Scalar, Stack
 from ..text import PYTHON, Names
 from .choice import Choices
-from .expressions import Expressions
 from .numbers import Numbers
 from .program import Program
 from .sharing import bits
-from .statements import Statements
 
 
 class _Events:
@@ -35,8 +33,9 @@ class _Events:
         self.next: list[list[int]] = []
         self._open: list[int] = []
         self._asked = 0
-        self._expressions = Expressions(program, numbers, choices, self._ask)
-        self._statements = Statements(program, self._expressions, choices.checks)
+        dialect = program.dialect
+        self._expressions = dialect.expressions(program, numbers, choices, self._ask)
+        self._statements = dialect.statements(program, self._expressions, choices.checks)
         self._add(0, self._mask(program.function.params))
         self._block(program.function.block)
         self._add(self._leaves(program.function.results), 0)

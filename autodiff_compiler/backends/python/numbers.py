@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...ir.graph import COND, CONST, FOR, WHILE, Block, Node, Value
 from ...ir.types import Array
 from .prelude import called
-from .program import Program, spelling
+from .program import Program
 
 PYTHON, NUMPY = 1, 2
 #: Index ops that give back a number of the same sort as they got.
@@ -90,7 +90,7 @@ class Numbers:
             self._put(result, flags)
 
     def _elementwise(self, node: Node) -> int:
-        text = spelling(node, node.op.numpy) or ""
+        text = self.program.spelling(node) or ""
         if "np." in text or called(text):
             return NUMPY
         if text.startswith("int("):

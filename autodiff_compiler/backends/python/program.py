@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...ir.build import Builder, KnownDim
 from ...ir.graph import (
@@ -26,6 +27,9 @@ from ...ir.graph import (
 )  # fmt: skip
 from ...ir.types import Scalar
 
+if TYPE_CHECKING:
+    from .dialect import Dialect
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Slot:
@@ -39,9 +43,10 @@ class Slot:
 
 
 class Program:
-    """A function with its places numbered, in the order in which it is printed."""
+    """A function with its places numbered, in the order in which it is printed, and in which dialect."""
 
-    def __init__(self, function: Function, builder: Builder):
+    def __init__(self, function: Function, builder: Builder, dialect: Dialect):
+        self.dialect = dialect
         self.function = function
         self.builder = builder
         self.canon: dict[Value, Value] = {}
@@ -151,6 +156,10 @@ class Program:
             block = self.block_of[holder]
             holder = self.holder[block]
         return found
+
+    def spelling(self, node: Node) -> str | None:
+        """How the dialect writes the node's op, for the dtype and rank of its first result."""
+        return spelling(node, self.dialect.spelling(node))
 
     def effect(self, node: Node) -> bool:
         """Must the node run although nothing reads its results? A `while` may never end."""

@@ -12,24 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ir.graph import COND, FOR, WHILE, Block, Node, Value
-from ...ir.types import Array, Stack
-from .program import Program, consumed_values, spelling
-
-#: Ops whose array result is a window on their first operand.
-WINDOWS = {"transpose", "expand_dims", "squeeze", "broadcast_to", "reshape"}
-
-
-def is_window(node: Node) -> bool:
-    """Does NumPy give a window on the first operand, or that operand itself?"""
-    if not isinstance(node.results[0].type, Array) or not node.operands:
-        return False
-    if not isinstance(node.operands[0].type, Array):
-        return False
-    if node.op.name == "load":
-        return "a" not in node.attrs["index"]
-    if node.op.kind == "elementwise":
-        return spelling(node, node.op.numpy) == "{x}"
-    return node.op.name in WINDOWS
+from ...ir.types import Stack
+from .program import Program, consumed_values
 
 
 def bits(mask: int) -> list[int]:
@@ -58,7 +42,9 @@ class Sharing:
         eaten = consumed_values(program.function.block)
         for p in program.function.params:
             self._own(p)
-            if p not in eaten and self.cells[p]:
+            if program.dialect.keeps_arguments:
+                self._stretched(p)
+            elif p not in eaten and self.cells[p]:
                 self.immortal |= self.bits_of(p)
         self._settle(program.function.block)
 
@@ -89,9 +75,8 @@ class Sharing:
     def _own(self, value: Value) -> tuple[int, ...]:
         value = self.program.of(value)
         if value not in self.cells:
-            count = (
-                2 if isinstance(value.type, Stack) else 1 if isinstance(value.type, Array) else 0
-            )
+            holds = self.program.dialect.holds_memory(value.type)
+            count = 2 if isinstance(value.type, Stack) else int(holds)
             self.cells[value] = tuple(self._cell(value) for _ in range(count))
         return self.cells[value]
 
@@ -141,8 +126,9 @@ class Sharing:
             self._link(cells[0], self.mask[self._own(node.operands[0])[1]])
         elif name == "copy" and len(cells) == 2:
             self._link(cells[1], self.mask[self._own(node.operands[0])[1]])
-        elif is_window(node):
-            self._link(cells[0], self.mask[self._own(node.operands[0])[0]])
+            return
+        for seen in self.program.dialect.windows(node):
+            self._link(cells[0], self.mask[self._own(seen)[0]])
             if name == "broadcast_to":
                 self._stretched(node.results[0])
 
@@ -163,6 +149,8 @@ class Sharing:
 
     def _stretched(self, value: Value) -> None:
         """NumPy lets nobody write to a stretched array: as if its memory were the caller's."""
+        if not self.cells[value]:
+            return
         if value not in self._extra:
             self._extra[value] = self._cell(None)
             self.immortal |= 1 << self._extra[value]

@@ -8,7 +8,7 @@ from ...ir.graph import CHECK, Node, Value
 from ...ir.types import I64, Array, Scalar
 from ..text import LOWEST, PYTHON, Text, infix
 from .expressions import Expressions, operator_of
-from .program import Program, spelling
+from .program import Program
 
 _OPPOSITE = {"==": "!=", "!=": "=="}
 _OPPOSITE_INTS = {**_OPPOSITE, "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
@@ -43,8 +43,8 @@ class Statements:
             text = self.expressions.made(node.results[1]).text
             return [f"{targets[1]} = {text}" if targets[1] else text]
         if node.op.name == "nonzero" and len(node.results) > 1:
-            mask = self.expressions.loose(node.operands[0])
-            return [f"{', '.join(t or '__' for t in targets)} = np.nonzero({mask})"]
+            found = self.expressions.places(node)
+            return [f"{', '.join(t or '__' for t in targets)} = {found}"]
         if node.op.kind == "linalg" and (len(node.results) > 1 or not any(targets)):
             left = ", ".join(t or "__" for t in targets) if any(targets) else "__"
             return [f"{left} = {self.expressions.linalg_call(node)}"]
@@ -70,7 +70,7 @@ class Statements:
         node = self.program.definition[value]
         if node.op.kind != "elementwise" or len(node.operands) != 2:
             return None
-        operator = operator_of(node.op, spelling(node, node.op.numpy))
+        operator = operator_of(node.op, self.program.spelling(node))
         if operator not in AUGMENTED:
             return None
         left, right = self.expressions.operands(node)
@@ -100,7 +100,7 @@ class Statements:
         maker = self.program.maker(value)
         if maker is None or self.expressions.choice.named(value) or len(maker.operands) != 2:
             return None
-        operator = operator_of(maker.op, spelling(maker, maker.op.numpy))
+        operator = operator_of(maker.op, self.program.spelling(maker))
         if operator not in AUGMENTED or maker.op.kind != "elementwise":
             return None
         left = self.program.of(maker.operands[0])
@@ -146,7 +146,7 @@ class Statements:
         low = Text(f"-{n.at(PYTHON.levels['u-'])}", PYTHON.levels["u-"])
         if isinstance(node.operands[0].type, Array):
             below, above = infix("<", i, low, PYTHON), infix(">=", i, n, PYTHON)
-            bad = f"np.any(({below}) | ({above}))"
+            bad = f"{self.expressions.module}.any(({below}) | ({above}))"
         else:
             level = PYTHON.levels["<"] + 1
             bad = f"not {low.at(level)} <= {i.at(level)} < {n.at(level)}"

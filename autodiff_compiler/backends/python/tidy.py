@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...ir.build import Rewriter
 from ...ir.graph import Function, Node, Value, walk
 from ...ir.types import Array
-from ...ops.elementwise import cast, iadd, isub, mul, stop_gradient
+from ...ops.elementwise import cast, iadd, isub, mul, pyfloat
 from ...ops.shape import full
 from .program import consumed_values
 
@@ -38,7 +38,7 @@ class Tidy(Rewriter):
             other = self._times_one(operands) if node.op is mul else None
             if other is not None:
                 # A window, where it may not be the operand itself: copied if either is written.
-                same = other if self._may_be(node) else self.b.emit(stop_gradient, other)
+                same = other if self._may_be(node) else self.b.emit(pyfloat, other)
                 self.bind(node.results, [same])
                 return
         super().simple(node, operands)

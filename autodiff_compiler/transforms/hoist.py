@@ -1,0 +1,113 @@
+"""Sums that a loop need not repeat: scalars are taken out of sums, and invariant sums out of loops.
+
+In `for col: d_m[col] += sum(-(d_y * w[col]))`, the cotangents `d_y` of a row are added up anew for
+each column. `sum(-(d_y * w))` is `-(w * sum(d_y))`, and that sum is the same in every trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ir.build import Rewriter
+from ..ir.graph import COND, CONST, Block, Function, Node, Value
+from ..ir.types import Array, Scalar
+from ..ops import TABLE
+from ..ops.reduce import sum_
+from .simplify import simplify
+
+_MUL, _NEG = TABLE["mul"], TABLE["neg"]
+#: What is done again outside for the sake of a sum that is moved there.
+_PLAIN = ("elementwise", "shape")
+_MOVED = ("reduce", "contract")
+
+
+def hoist(function: Function) -> Function:
+    """The same function, with sums of scaled arrays scaled afterwards, and sums that do not change in
+    a loop made before it."""
+    return simplify(_Hoist().run(_Factor().run(function)))
+
+
+class _Factor(Rewriter):
+    """sum(s * x) is s * sum(x) for a scalar s, and sum(-x) is -sum(x)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: dict[Value, Node] = {}
+
+    def node(self, node: Node) -> None:
+        if node.op is sum_:
+            self.bind(node.results, [self.factored(node, node.operands[0])])
+            return
+        super().node(node)
+        self.made.update((r, node) for r in node.results)
+
+    def factored(self, node: Node, x: Value) -> Value:
+        made = self.made.get(x)
+        if made is not None and made.op is _NEG:
+            return self.b.emit(_NEG, self.factored(node, made.operands[0]))
+        if made is not None and made.op is _MUL:
+            for s, rest in (made.operands, made.operands[::-1]):
+                same = isinstance(rest.type, Array) and rest.type == x.type
+                if isinstance(s.type, Scalar) and s.type.dtype == x.type.dtype and same:
+                    return self.b.emit(_MUL, self.env[s], self.factored(node, rest))
+        return self.b.emit(sum_, self.env[x], **node.attrs)
+
+
+class _Hoist(Rewriter):
+    """Emits each reduction in the outermost loop's body that has all that it is made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: dict[Value, Node] = {}
+        #: of values of the copy: how deep the block is that defines them
+        self.depth: dict[Value, int] = {}
+        #: of values of the source: the least depth at which they could be made
+        self.reach: dict[Value, int] = {}
+        #: how deep the innermost arm of a branch is: nothing leaves it
+        self.floor = 0
+
+    def node(self, node: Node) -> None:
+        floor = self.floor
+        if node.op is COND:
+            self.floor = self.b.depth + 1
+        super().node(node)
+        self.floor = floor
+        for r in node.results:
+            new = self.env[r]
+            self.depth.setdefault(new, self.b.depth)
+            self.reach.setdefault(r, self.depth[new])
+
+    def block(self, block: Block, params: Sequence[Value]) -> Block:
+        inside = self.b.depth + 1
+        self.depth.update((p, inside) for p in params)
+        self.reach.update((p, inside) for p in block.params)
+        return super().block(block, params)
+
+    def simple(self, node: Node, operands: Sequence[Value]) -> None:
+        if node.op is CONST:
+            self.made[node.result], self.reach[node.result] = node, self.floor
+        elif node.op.kind in (*_PLAIN, *_MOVED) and len(node.results) == 1:
+            known = [self.reach.get(v, 0) for v in node.operands]
+            least = max([self.floor, *known])
+            self.made[node.result], self.reach[node.result] = node, least
+            if node.op.kind in _MOVED and 0 < least < self.b.depth:
+                self.env[node.result] = self.again(node, least)
+                return
+        super().simple(node, operands)
+
+    def again(self, node: Node, depth: int) -> Value:
+        """The node in the block that is open at `depth`, with what it needs there."""
+        operands = [self.at(v, depth) for v in node.operands]
+        with self.b.at(depth):
+            new: Value = (
+                self.b.const(node.attrs["value"], node.attrs["dtype"])
+                if node.op is CONST
+                else self.b.emit(node.op, *operands, name=node.result.name, **node.attrs)
+            )
+        self.depth[new] = depth
+        return new
+
+    def at(self, v: Value, depth: int) -> Value:
+        if self.depth.get(self.env[v], 0) <= depth:
+            return self.env[v]
+        return self.again(self.made[v], depth)
