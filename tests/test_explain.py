@@ -330,7 +330,9 @@ def test_what_cannot_be_done_says_why(explain, arguments, message):
 
 def test_what_the_function_raises_is_said(explain, tmp_path):
     file = tmp_path / "raising.py"
-    file.write_text("def f(x):\n    if x > 0:\n        raise ValueError('too large')\n    return x\n")
+    file.write_text(
+        "def f(x):\n    if x > 0:\n        raise ValueError('too large')\n    return x\n"
+    )
     done, _, err = explain("explain", f"{file}:f", "--args", "1.0")
     assert done == 2
     assert "f: ValueError: too large" in err

@@ -14,7 +14,7 @@ from ..backends.python import PythonSource
 from ..backends.torch import emit_torch, load_torch
 from ..ir.graph import Block, Function, Value, walk
 from ..ir.types import FLOATS, I32, I64, NUMPY_DTYPE, Array
-from ..kernel import Kernel, Program, _differentiable_leaves, _seeds, _value_and_aux, make_program
+from ..kernel import Kernel, Program, _seeds, _value_and_aux, differentiable_leaves, make_program
 from ..runtime.plan import leaf_names, read_source
 from ..signature import Request, Spec, StaticSpec, TreeSpec, leaves
 from ..transforms.activity import active_values
@@ -142,5 +142,5 @@ def make_twin(function: Callable[..., Any], kernel: Kernel, request: Request) ->
     parameters = tuple(inspect.signature(function, follow_wrapped=False).parameters)
     return Twin(
         plain, source, load_torch(source), program, tuple(leaf_names(kernel.plan, parameters)),
-        seeds[0] if seeds else None, tuple(_differentiable_leaves(specs, request.wrt)),
+        seeds[0] if seeds else None, tuple(differentiable_leaves(specs, request.wrt)),
     )  # fmt: skip

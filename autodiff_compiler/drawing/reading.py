@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from ..backends.python.dialect import NUMPY
 from ..backends.python.program import Program, Slot
 from ..ir.build import Rewriter
 from ..ir.graph import COND, CONST, DIM, FOR, WHILE, Function, Node, Value, walk
@@ -29,7 +30,7 @@ class Reading:
     def __init__(self, function: Function):
         rewriter = Rewriter()
         copied = rewriter.run(function)
-        self.program = Program(copied, rewriter.b)
+        self.program = Program(copied, rewriter.b, NUMPY)
         self.printed: dict[Value, str] = {}
         for old, name in value_names(function).items():
             self.printed.setdefault(rewriter.env[old], name)

@@ -340,7 +340,7 @@ class World:
 
     def _descriptor(self, value: Any, number: int) -> None:
         if type(value) is property:
-            parts = (value.fget, value.fset, value.fdel)
+            parts: tuple[Any, ...] = (value.fget, value.fset, value.fdel)
         elif type(value) in (staticmethod, classmethod):
             parts = (value.__func__,)
         elif type(value) is functools.cached_property:

@@ -85,6 +85,8 @@ class Fusion:
         self._size: dict[Node, int] = {}
         self._eaten: dict[Node, set[Value]] = {}
         self._stretched: set[Value] = set()
+        #: what several readers would each work out, through a change of sign that is written in each
+        self._repeated: set[Value] = set()
         self._pointers: set[Value] = set()
         needed: set[Value] = set(shaped.sizes)
         self._mark(shaped.function.block, needed)
@@ -244,7 +246,9 @@ class Fusion:
 
     def _array_fits(self, node: Node, readers: list[Node | None]) -> bool:
         v = node.result
-        view = self._is_view(node)
+        if v in self._repeated and node.op.name != "neg" and not self._is_view(node):
+            return False
+        view = self._is_view(node) or node.op.name == "neg" and not v.name
         if not view and not (node.op.kind == "elementwise" or self._gathers(node)):
             return False
         if len(readers) != 1 and not view:
@@ -255,7 +259,11 @@ class Fusion:
             if not view:
                 return False
             self._stretched.add(v)
-        return all(self._grows(v, n, _LONGEST_ARRAY) for n in readers)
+        if not all(self._grows(v, n, _LONGEST_ARRAY) for n in readers):
+            return False
+        if node.op.name == "neg" and len(readers) > 1 or v in self._repeated:
+            self._repeated.update(node.operands)
+        return True
 
     @staticmethod
     def _is_view(node: Node) -> bool:

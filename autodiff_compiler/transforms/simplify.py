@@ -23,7 +23,7 @@ from ..ir.graph import (
     slot_yields,
     walk,
 )  # fmt: skip
-from ..ir.types import BOOL, F64, I64, Array, Scalar
+from ..ir.types import BOOL, F64, FLOATS, I64, Array, Scalar
 from ..ops import TABLE
 from ..ops.shape import full
 from .dce import eliminate_dead_code
@@ -54,6 +54,7 @@ _FOLDABLE = {
     )
 }
 _MUL, _DIV, _IADD, _ISUB, _IMUL = (TABLE[n] for n in ("mul", "div", "iadd", "isub", "imul"))
+_NEG = TABLE["neg"]
 _NOT, _AND, _OR, _PYINT, _SELECT, _POW = (
     TABLE[n] for n in ("not", "and", "or", "pyint", "select", "pow")
 )
@@ -254,6 +255,9 @@ class _Simplify(Rewriter):
 
     def identity(self, node: Node, operands: Sequence[Value], known: Sequence[Any]) -> Value | None:
         op = node.op
+        if op is _MUL and -1 in known and node.result.type.dtype in FLOATS:
+            x = operands[1 if known[0] == -1 else 0]
+            return self.b.emit(_NEG, x) if x.type == node.result.type else None
         if op is _MUL or op is _IMUL:
             if known[1] == 1 and operands[0].type == node.result.type:
                 return operands[0]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ...ir.build import KnownDim
 from ...ir.graph import Node
 from ...ir.types import Array
 from ...ops.index import parts, region_dims
@@ -69,46 +70,32 @@ def runs_of_adds(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
 
 
 class Gather(Nests):
-    def gather(self, nodes: Sequence[Node]) -> bool:
-        """Writes a run of adds as one pass; False if they have to be written one after the other."""
-        if any(node.attrs["index"] != nodes[0].attrs["index"] for node in nodes):
-            return False
-        if any(self._reads_base(node) for node in nodes):
-            return False
+    def alike(self, nodes: Sequence[Node]) -> list[list[Node]]:
+        """The adds by the sizes of their parts, the most first: these can be written as one."""
+        groups: dict[tuple[str, ...], list[Node]] = {}
+        for node in nodes:
+            letters = node.attrs["index"]
+            per_axis = zip(letters, parts(letters, node.operands[2:]))
+            key = tuple(self.text(p[1] if letter == "s" else p[0]).text for letter, p in per_axis)
+            groups.setdefault((letters, *key), []).append(node)
+        return sorted(groups.values(), key=len, reverse=True)
+
+    def gathered(self, nodes: Sequence[Node], fresh: bool = False) -> _Pass | None:
+        """Adds to parts of one size as one pass, or None if they must be written one by one.
+
+        `fresh`: the array is to be set, as if it had held zeros.
+        """
+        if len(nodes) < 2 or any(self._reads_base(node) for node in nodes):
+            return None
         for node in nodes:
             for x in node.operands[1:]:
                 self.prepare(x)
         axes = self._axes(nodes)
-        if axes is None or all(a.fixed or a.low == a.core for a in axes):
-            return False
-        last = axes[-1]
-        if last.fixed is not None:
-            return False
-        names = iter(self.indices[self._nested :])
-        index = [a.fixed or Text(next(names)) for a in axes]
-        inside = [
-            f"{i} >= {a.core} && {i} < {a.end(a.low)}"
-            for i, a in zip(index, axes[:-1])
-            if a.fixed is None and a.low != a.core
-        ]
-        if last.low != last.core:
-            inside.append(f"{last.core} < {last.end(last.low)}")
-        with ExitStack() as loops:
-            for i, a in zip(index, axes[:-1]):
-                if a.fixed is not None:
-                    continue
-                head = f"for (long long {i} = {a.low}; {i} < {a.end(a.core)}; {i}++) {{"
-                loops.enter_context(self.w.indented(head))
-            if not inside:
-                self._whole_row(nodes, axes, index)
-                return True
-            with self.w.indented(f"if ({' && '.join(inside)}) {{", "} else {"):
-                self._whole_row(nodes, axes, index)
-            self.w.depth += 1
-            self._row_at_the_border(nodes, axes, index)
-            self.w.depth -= 1
-            self.w.line("}")
-        return True
+        if axes is None or axes[-1].fixed or all(a.fixed or a.low == a.core for a in axes):
+            return None
+        if fresh and any(a.fixed for a in axes):
+            return None
+        return _Pass(self, nodes, axes, fresh)
 
     # -- what is added where -----------------------------------------------------------------------
 
@@ -135,77 +122,127 @@ class Gather(Nests):
 
     def _reads_base(self, node: Node) -> bool:
         """Does what is added read the array that it is added to?"""
-        dims = region_dims(
-            node.attrs, node.operands[2:], [self.dims.get(x, ()) for x in node.operands[2:]]
-        )
-        at = [ZERO if d == 1 else Text(f"${k}") for k, d in enumerate(dims)]
+        at = [ZERO if d == 1 else Text(f"${k}") for k, d in enumerate(self._part_dims(node))]
         with self.dry_run():
             self.reads = []
-            self.element(node.operands[1], self._spread(node.operands[1], at, dims))
+            self.element(node.operands[1], self.spread_part(node, at))
             reads, self.reads = self.reads, None
         return any(r.buffer is self.storage.where[node.operands[0]] for r in reads)
 
-    def _share(self, node: Node, k: int, axes: Sequence[_Axis], index: Sequence[Text]) -> Text:
-        """What part number k adds to the element at `index`."""
-        at = [minus(i, Text(str(a.lows[k]))) for i, a in zip(index, axes) if a.fixed is None]
+    def _part_dims(self, node: Node) -> list[KnownDim]:
         operands = node.operands[2:]
-        dims = region_dims(node.attrs, operands, [self.dims.get(x, ()) for x in operands])
-        return self.element(node.operands[1], self._spread(node.operands[1], at, dims))
+        return list(region_dims(node.attrs, operands, [self.dims.get(x, ()) for x in operands]))
 
-    def _add(
-        self, nodes: Sequence[Node], which: Sequence[int], axes: Sequence[_Axis], index: list[Text]
-    ) -> None:
-        """The statement that adds the shares of the parts `which` to the element at `index`."""
-        total: Text | None = None
-        for k in which:
-            share = self._share(nodes[k], k, axes, index)
-            total = share if total is None else infix("+", total, share, C)
-        assert total is not None
-        v = nodes[-1].result
-        self.touch(replace(self.access(v, index), writes=True, adds=True))
-        self.w.line(f"{self.name_of(v)}[{self.offset(index, self.shape(v))}] += {total};")
-
-    # -- rows --------------------------------------------------------------------------------------
-
-    def _whole_row(
-        self, nodes: Sequence[Node], axes: Sequence[_Axis], index: Sequence[Text]
-    ) -> None:
-        """A row that every part has a share in."""
-        last = axes[-1]
-        every = range(len(nodes))
-        for k in range(last.low, last.core):
-            before = [m for m in every if last.lows[m] <= k]
-            self._add(nodes, before, axes, [*index[:-1], Text(str(k))])
-        self._loop(nodes, every, axes, index, Text(str(last.core)), last.end(last.low))
-        for k in range(last.low, last.core):
-            behind = [m for m in every if last.lows[m] > k]
-            self._add(nodes, behind, axes, [*index[:-1], last.end(k)])
-
-    def _row_at_the_border(
-        self, nodes: Sequence[Node], axes: Sequence[_Axis], index: Sequence[Text]
-    ) -> None:
-        last = axes[-1]
-        for m, low in enumerate(last.lows):
-            there = []
-            for i, a in zip(index, axes[:-1]):
-                if a.fixed is None and a.lows[m] != a.low:
-                    there.append(f"{i} >= {a.lows[m]}")
-                if a.fixed is None and a.lows[m] != a.core:
-                    there.append(f"{i} < {a.end(a.lows[m])}")
-            with ExitStack() as branch:
-                if there:
-                    branch.enter_context(self.w.indented(f"if ({' && '.join(there)}) {{"))
-                self._loop(nodes, [m], axes, index, Text(str(low)), last.end(low))
-
-    def _loop(
-        self, nodes: Sequence[Node], which: Sequence[int], axes: Sequence[_Axis],
-        index: Sequence[Text], low: Text, end: Text,
-    ) -> None:  # fmt: skip
-        i = index[-1]
-        self.w.line(_SIMD)
-        with self.w.indented(f"for (long long {i} = {low}; {i} < {end}; {i}++) {{"):
-            self._add(nodes, which, axes, list(index))
+    def spread_part(self, node: Node, at: list[Text]) -> list[Text]:
+        """Where in what is added the element stands that goes to `at` in the part."""
+        return self._spread(node.operands[1], at, self._part_dims(node))
 
 
 def _is_count(text: Text) -> bool:
     return is_literal(text) and text.text.isdigit()
+
+
+class _Pass:
+    """One pass over the array to which the parts of `nodes` are added."""
+
+    def __init__(
+        self, out: Gather, nodes: Sequence[Node], axes: Sequence[_Axis], fresh: bool
+    ) -> None:
+        self.out, self.nodes, self.axes, self.fresh = out, nodes, axes, fresh
+        self.sizes = out.shape(nodes[0].result)
+        names = iter(out.indices[out._nested :])
+        self.index = [a.fixed or Text(next(names)) for a in axes]
+        self.last = axes[-1]
+
+    def write(self) -> None:
+        w = self.out.w
+        with ExitStack() as loops:
+            for i, a, n in zip(self.index[:-1], self.axes, self.sizes):
+                if a.fixed is None:
+                    low, end = (0, n) if self.fresh else (a.low, a.end(a.core))
+                    head = f"for (long long {i} = {low}; {i} < {end}; {i}++) {{"
+                    loops.enter_context(w.indented(head))
+            inside = self._inside()
+            if not inside:
+                self._whole_row()
+                return
+            with w.indented(f"if ({' && '.join(inside)}) {{", "} else {"):
+                self._whole_row()
+            w.depth += 1
+            self._row_at_the_border()
+            w.depth -= 1
+            w.line("}")
+
+    def _inside(self) -> list[str]:
+        """What holds in the rows that every part has a share in."""
+        tests = []
+        for i, a, n in zip(self.index[:-1], self.axes, self.sizes):
+            if a.fixed is None:
+                tests += self._between(i, a, n, a.core, a.low)
+        if self.last.low != self.last.core:
+            tests.append(f"{self.last.core} < {self.last.end(self.last.low)}")
+        return tests
+
+    def _between(self, i: Text, a: _Axis, n: Text, low: int, end: int) -> list[str]:
+        """low <= i < where a part that begins at `end` ends, less what the loop sees to."""
+        first, stop = (0, n.text) if self.fresh else (a.low, a.end(a.core).text)
+        tests = [f"{i} >= {low}"] if low != first else []
+        return tests + ([f"{i} < {a.end(end)}"] if a.end(end).text != stop else [])
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def _whole_row(self) -> None:
+        last, every = self.last, range(len(self.nodes))
+        if self.fresh:
+            self._zeros(Text("0"), Text(str(last.low)))
+        for k in range(last.low, last.core):
+            self._add([m for m in every if last.lows[m] <= k], Text(str(k)), self.fresh)
+        self._loop(every, Text(str(last.core)), last.end(last.low), self.fresh)
+        for k in range(last.low, last.core):
+            self._add([m for m in every if last.lows[m] > k], last.end(k), self.fresh)
+        if self.fresh:
+            self._zeros(last.end(last.core), self.sizes[-1])
+
+    def _row_at_the_border(self) -> None:
+        last, w = self.last, self.out.w
+        if self.fresh:
+            self._zeros(Text("0"), self.sizes[-1])
+        for m, low in enumerate(last.lows):
+            there: list[str] = []
+            for i, a, n in zip(self.index[:-1], self.axes, self.sizes):
+                if a.fixed is None:
+                    there += self._between(i, a, n, a.lows[m], a.lows[m])
+            with ExitStack() as branch:
+                if there:
+                    branch.enter_context(w.indented(f"if ({' && '.join(there)}) {{"))
+                self._loop([m], Text(str(low)), last.end(low), False)
+
+    def _zeros(self, low: Text, end: Text) -> None:
+        if low.text == end.text:
+            return
+        w, i = self.out.w, self.index[-1]
+        place = self.out.offset(self.index, self.sizes)
+        w.line(_SIMD)
+        with w.indented(f"for (long long {i} = {low}; {i} < {end}; {i}++) {{"):
+            w.line(f"{self.out.name_of(self.nodes[-1].result)}[{place}] = 0.0;")
+
+    def _loop(self, which: Sequence[int], low: Text, end: Text, sets: bool) -> None:
+        w, i = self.out.w, self.index[-1]
+        w.line(_SIMD)
+        with w.indented(f"for (long long {i} = {low}; {i} < {end}; {i}++) {{"):
+            self._add(which, i, sets)
+
+    def _add(self, which: Sequence[int], at: Text, sets: bool) -> None:
+        """The statement that adds the shares of the parts `which` to the element of the row."""
+        index = [*self.index[:-1], at]
+        shares = [self._share(k, index) for k in which]
+        total = shares[0]
+        for share in shares[1:]:
+            total = infix("+", total, share, C)
+        self.out.set_element(self.nodes[-1].result, index, total, "=" if sets else "+=")
+
+    def _share(self, k: int, index: Sequence[Text]) -> Text:
+        """What part number k adds to the element at `index`."""
+        node, out = self.nodes[k], self.out
+        at = [minus(i, Text(str(a.lows[k]))) for i, a in zip(index, self.axes) if a.fixed is None]
+        return out.element(node.operands[1], out.spread_part(node, at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value
+from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value, free_values
 from ...ir.types import BOOL, F32, FLOATS, I64, Array, Scalar
 from ...lowering.buffers import Buffer, Copy
 from ..text import C, Text, infix
@@ -123,18 +123,45 @@ class Kernel(Control):
     def block(self, block: Block) -> None:
         nodes = [n for n in block.nodes if n in self.fusion.live and not self._inlined(n)]
         runs = runs_of_adds(nodes)
-        waiting = {n for run in runs.values() for n in run}
+        zeros = {n: run for run in runs.values() if (n := self._zeros_for(run, nodes)) is not None}
+        waiting = {n for run in runs.values() for n in run} | set(zeros)
         for node in nodes:
             if node in runs:
-                self.run_of_adds(runs[node])
+                fresh = next((z for z, run in zeros.items() if run is runs[node]), None)
+                self._run_of_adds(runs[node], fresh)
             elif node not in waiting:
                 self.at_line(node.span)
                 self.node(node)
 
-    def run_of_adds(self, nodes: Sequence[Node]) -> None:
+    def _zeros_for(self, run: Sequence[Node], nodes: Sequence[Node]) -> Node | None:
+        """The node that makes the array of zeros that a run adds to, if nothing else reads it."""
+        base = run[0].operands[0]
+        made = self.made.get(base)
+        if made is None or made not in nodes or made.op.name != "full":
+            return None
+        number = self.made.get(made.operands[0])
+        zero = number is not None and number.op is CONST and number.attrs["value"] == 0
+        readers = [n for n in nodes if base in n.operands or base in _free(n)]
+        return made if zero and readers == [run[0]] else None
+
+    def _run_of_adds(self, nodes: Sequence[Node], fresh: Node | None) -> None:
         self.at_line(nodes[0].span)
-        if any(n in self.storage.before for n in nodes) or not self.gather(nodes):
-            for node in nodes:
+        groups = self.alike(nodes)
+        copied = any(n in self.storage.before for n in nodes)
+        if fresh is not None:
+            made = None if copied else self.gathered(groups[0], fresh=True)
+            if made is None:
+                self.node(fresh)
+            else:
+                self.claim(fresh.result, self.shape(fresh.result))
+                made.write()
+                del groups[0]
+        for group in groups:
+            made = None if copied else self.gathered(group)
+            if made is not None:
+                made.write()
+                continue
+            for node in group:
                 self.at_line(node.span)
                 self.node(node)
 
@@ -364,3 +391,7 @@ class Kernel(Control):
         if lo.text != "0":
             self.w.line(f"const long long {s} = {count} ? {lo} : 0;", s)
             self.env[start] = Text(s)
+
+
+def _free(node: Node) -> set[Value]:
+    return set().union(*(free_values(b) for b in node.blocks)) if node.blocks else set()
