@@ -153,6 +153,19 @@ def test_a_parameter_that_does_not_matter():
     assert "= 0: y does not reach" in out
 
 
+def test_an_arm_that_was_not_taken_has_no_part():
+    def rooted(x):
+        return 2.0 * np.where(x > 0.0, np.sqrt(x), 0.0)
+
+    out = text_of(rooted, (-1.0,), (0,))
+    assert "dL/dx = 0 (of an arm that was not taken)" in out and "0 * nan" not in out
+
+
+def test_numbers_that_are_not_finite():
+    out = text_of(lambda x: np.sqrt(x - 1.0) * 0.0 + x * np.inf, (1.0,), (0,))
+    assert re.search(r"dt\d+/dx = np.inf = inf", out)
+
+
 def test_captured_numbers_are_leaves():
     rate = 0.5
 

@@ -4,6 +4,7 @@ Where there is no chromium the tests are skipped, unless CI is set: there it mus
 """
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -158,6 +159,21 @@ def test_both_texts_are_lit_on_both_ways(shown):
     assert seen.lit("source") == ["18    y_hat = 1.0 / (1.0 + np.exp(-z))"]
     backward = seen.lit("generated")
     assert any(row.startswith("d_z =") for row in backward) and not set(backward) & set(forward)
+
+
+def test_the_two_ways_have_two_colours(shown):
+    seen = shown(loss, (0.6, -0.3, 1.5, 1.0), (0, 1))
+    fill = "getComputedStyle(document.querySelector('#graph .node.now rect')).fill"
+    row = "getComputedStyle(document.querySelector('#source .lit')).backgroundColor"
+    colours = []
+    for text in ("t4 = 1.0 + t3", "dt4/dt3"):
+        seen.until(text)
+        colours.append(seen.page.evaluate(f"[{fill}, {row}]"))
+    (red, _, blue), (back_red, _, back_blue) = (
+        [int(c) for c in re.findall(r"\d+", pair[0])] for pair in colours
+    )
+    assert blue > red and back_red > back_blue
+    assert colours[0][1] != colours[1][1]
 
 
 def test_a_while_is_folded_and_unfolds(shown):

@@ -6,6 +6,7 @@ that the derivative of `w * x` by `w` reads `x` and not `1 * x`; whatever else t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,8 @@ ONE = Term()
 
 def shortest(x: float) -> str:
     """A number as one would write it: `2`, not `2.0`."""
+    if not math.isfinite(x):
+        return f"np.{x}"
     return str(int(x)) if x == int(x) and abs(x) < 1e15 else repr(x)
 
 

@@ -168,6 +168,12 @@
     if (shown) bringIntoView($("graph"), shown);
   }
 
+  // A small graph is drawn larger, where there is room.
+  const natural = svg.viewBox.baseVal;
+  const scale = Math.max(1, Math.min(1.3, ($("graph").clientWidth - 20) / natural.width));
+  svg.setAttribute("width", natural.width * scale);
+  svg.setAttribute("height", natural.height * scale);
+
   function bringIntoView(pane, element, aside = true) {
     const a = pane.getBoundingClientRect(), b = element.getBoundingClientRect();
     const low = b.top < a.top + 30, high = b.bottom > a.bottom - 40;

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..backends.text import Text
 from ..errors import Span
 from ..ir.graph import CONST, Node, Value
@@ -159,6 +161,10 @@ class Rows:
         formula = self._formula(step, item, share.operand)
         number = "" if partial is None else self.digits.number(partial)
         incoming = self.explained.back.adjoints[item]
+        if partial is not None and not np.isfinite(partial) and np.isfinite(share.data):
+            # The reverse pass goes under a mask there: the slope is not asked for.
+            outgoing = f"{outgoing} (of an arm that was not taken)"
+            return ShareRow(operand, slope, formula, number, "", "", outgoing, target)
         product = f"{self.digits.number(incoming)} * {self.digits.factor(partial or 0.0)}"
         return ShareRow(operand, slope, formula, number, "", product, outgoing, target)
 
