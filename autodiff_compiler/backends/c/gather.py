@@ -207,15 +207,24 @@ class _Pass:
         last, w = self.last, self.out.w
         if self.fresh:
             self._zeros(Text("0"), self.sizes[-1])
-        for m, low in enumerate(last.lows):
+        for places, parts_there in self._by_place().items():
             there: list[str] = []
-            for i, a, n in zip(self.index[:-1], self.axes, self.sizes):
+            for i, a, n, low in zip(self.index[:-1], self.axes, self.sizes, places):
                 if a.fixed is None:
-                    there += self._between(i, a, n, a.lows[m], a.lows[m])
+                    there += self._between(i, a, n, low, low)
             with ExitStack() as branch:
                 if there:
                     branch.enter_context(w.indented(f"if ({' && '.join(there)}) {{"))
-                self._loop([m], Text(str(low)), last.end(low), False)
+                low = places[-1]
+                self._loop(parts_there, Text(str(low)), last.end(low), False)
+
+    def _by_place(self) -> dict[tuple[int, ...], list[int]]:
+        """The numbers of the parts, by where they begin on each axis."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for m in range(len(self.nodes)):
+            place = tuple(0 if a.fixed is not None else a.lows[m] for a in self.axes)
+            found.setdefault(place, []).append(m)
+        return found
 
     def _zeros(self, low: Text, end: Text) -> None:
         if low.text == end.text:
