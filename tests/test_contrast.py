@@ -283,7 +283,7 @@ def test_gradients_that_differ_end_with_1(contrast, file):
         ("def f(x):\n    return x * x\n", ["--args", "1.0 +"], "error: --args"),
         ("def f(x):\n    return x * x\n", ["--args", "nothing"], "NameError"),
         ("def f(x):\n    return x * x\n", [], "missing"),
-        ("def f(x):\n    return x * x\n", ["--args", "3"], "pass a float"),
+        ("def f(x):\n    return x * x\n", ["--args", "True"], "pass a float"),
         ("def f(x):\n    return x * x\n", ["--argnums", "y", "--args", "1.0"], "--argnums"),
         ("def f(x):\n    raise ValueError('no')\n", ["--args", "1.0"], "ValueError: no"),
         ("def f(x):\n    print(x)\n    return x\n", ["--args", "1.0"], ":5:5:"),

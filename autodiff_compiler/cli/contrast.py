@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CompileError
-from .callargs import parse_call
+from .callargs import as_floats, parse_arguments
 from .faults import DIFFERENT, EXIT_CODES, Fault, error, refusal
 from .loading import load_function
 from .output import use_color
@@ -113,11 +113,8 @@ def _call(gradient: Any, text: str, options: argparse.Namespace) -> Call:
     from ..signature import Request
 
     function, positions = gradient.primal, gradient.argnums
-    given, named = parse_call(text, function)
-    try:
-        args = gradient.bind(*given, **named)
-    except TypeError as cause:
-        raise error(f"--args {text!r}: {cause}") from None
+    given, named = as_floats(function, *parse_arguments(text, function), positions)
+    args = gradient.bind(*given, **named)
     try:
         kernel = gradient.specialize(*args)
         twin = make_twin(function, kernel, Request("value_and_grad", positions, False))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import inspect
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import CompileError
+from .callargs import as_floats, parse_arguments
 from .faults import EXIT_CODES, error, refusal
 from .loading import load_function
 from .output import use_color, write_file, write_stdout
@@ -143,7 +141,7 @@ def _explained(options: argparse.Namespace) -> Any:
     argnums, _ = _argnums(options.argnums, found, function)
     wrt = (argnums,) if isinstance(argnums, int) else argnums
     args, kwargs = parse_arguments(options.args, _innermost(function))
-    args, kwargs = _as_floats(_innermost(function), args, kwargs, wrt)
+    args, kwargs = as_floats(_innermost(function), args, kwargs, wrt)
     try:
         has_aux = bool(decorated and found.has_aux)
         return run_on_record(function, args, kwargs, wrt, has_aux)
@@ -155,61 +153,4 @@ def _explained(options: argparse.Namespace) -> Any:
         raise error(f"{name}: {type(cause).__name__}: {cause}") from None
 
 
-def parse_arguments(text: str, function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call, evaluated where the function's module is at hand. Raises Fault."""
-    try:
-        call = ast.parse(f"_({text}\n)", "--args", "eval").body
-    except (SyntaxError, ValueError) as cause:
-        raise error(f"--args {text}: {getattr(cause, 'msg', cause)}") from None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise error(f"--args {text}: these are no arguments of a call")
-    space = {"np": np, **getattr(function, "__globals__", {})}
-    args: list[Any] = []
-    for a in call.args:
-        if isinstance(a, ast.Starred):
-            args += _evaluated(a.value, space, "list({})")
-        else:
-            args.append(_evaluated(a, space))
-    kwargs: dict[str, Any] = {}
-    for keyword in call.keywords:
-        if keyword.arg is None:
-            kwargs |= _evaluated(keyword.value, space, "dict({})")
-        else:
-            kwargs[keyword.arg] = _evaluated(keyword.value, space)
-    _bound(function, args, kwargs)
-    return args, kwargs
-
-
-def _evaluated(node: ast.expr, space: Mapping[str, Any], within: str = "{}") -> Any:
-    try:
-        return eval(within.format(ast.unparse(node)), dict(space))
-    except Exception as cause:
-        raise error(f"--args: {ast.unparse(node)}: {type(cause).__name__}: {cause}") from None
-
-
-def _bound(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> inspect.BoundArguments:
-    signature = inspect.signature(function, follow_wrapped=False)
-    try:
-        return signature.bind(*args, **kwargs)
-    except TypeError as cause:
-        raise error(
-            f"--args: {function.__name__}{signature} is called with other arguments: {cause}"
-        ) from None
-
-
-def _as_floats(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], wrt: Sequence[int]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Ints of the parameters `wrt` as floats: who writes `w=40` means a number to differentiate by."""
-    bound = _bound(function, args, kwargs)
-    names = list(inspect.signature(function, follow_wrapped=False).parameters)
-    for k in wrt:
-        value = bound.arguments.get(names[k])
-        if type(value) is int:
-            bound.arguments[names[k]] = float(value)
-    return list(bound.args), dict(bound.kwargs)
-
-
-__all__ = ["add_parser", "parse_arguments"]
+__all__ = ["add_parser"]
