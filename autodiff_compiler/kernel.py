@@ -12,7 +12,6 @@ import numpy as np
 
 from . import pipeline
 from .backends.c import emit_c
-from .backends.python import emit_python, load_python
 from .errors import InternalError, Span, UnsupportedError
 from .frontend import Traced, trace
 from .ir.build import Rewriter
@@ -90,6 +89,8 @@ class Kernel:
 
     @cached_property
     def python(self) -> Any:
+        from .backends.python import emit_python  # what runs as C does without
+
         with defects(self.name):
             return emit_python(self.program.function, self.name)
 
@@ -165,6 +166,8 @@ class Kernel:
 
     def _entry(self) -> tuple[Any, tuple[Any, ...]]:
         if self.backend == "python":
+            from .backends.python import load_python
+
             run = load_python(self.python, self.name)
             writes = self.program.writes
             return (_writing(run, writes) if writes else run), tuple(self.python.checks)

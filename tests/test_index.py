@@ -48,6 +48,7 @@ COUNT = 3
 AXIS = 0
 MODE = "sin"
 TABLE = np.array([1.0, 2.0, 3.0])
+MATRIX = np.array([[1.0, 2.0], [3.0, 4.0]])
 NUMBERS = [1.0, 2.0]
 NAMES = {"a": 1.0, "b": 2.0}
 KINDS = {"square"}
@@ -305,6 +306,14 @@ def with_axis(x, n):
     return np.sum(np.full((2, 3), x), axis=n)[1] * x
 
 
+def indexed(x, n):
+    return x * TABLE[n]  # here
+
+
+def product(x):
+    return np.sum((MATRIX * x) @ MATRIX)
+
+
 def repeated(x, n):
     parts = (x, x * x, x * 3.0, x * 4.0, x * 5.0)
     named = {3: x * x, 4: x * 2.0}
@@ -363,16 +372,22 @@ ALLOWED = os.environ.get("ALLOWED", "")
 answers = {}
 for name in json.loads(os.environ["CASES"]):
     f = getattr(near, name)
-    more = {"called_with": (near.helper,), "with_axis": (1,), "repeated": (4,)}.get(name, ())
+    more = {"called_with": (near.helper,), "with_axis": (1,), "repeated": (4,), "indexed": (1,)}.get(name, ())
     g = ad.value_and_grad(f)
     x, h = 0.7, 1e-5
     wanted = (f(x + h, *more) - f(x - h, *more)) / (2 * h)
     value, got = g(x, *more)
     pulled = ad.vjp(f, x, *more)[1](1.0)[0] if name == "global_number" else got
-    stored = isinstance(g.specialize(x, *more), specialize.StoredKernel)
+    kernel = g.specialize(x, *more)
+    stored = isinstance(kernel, specialize.StoredKernel)
+    if name == "indexed":
+        assert kernel.plan.checks
+        assert all("# here" in place.line() for place, _ in kernel.plan.checks)
     same = abs(value - f(x, *more)) < 1e-12 and abs(got - wanted) < 1e-6 and pulled == got
     answers[name] = [stored, bool(same), got, wanted]
 answers["traced"] = "autodiff_compiler.frontend" in sys.modules
+# What a call does without is made when it is asked for.
+assert name in kernel.source and name in kernel.c_source and kernel.ir and kernel.backend == "c"
 print(json.dumps(answers))
 """,
 }
@@ -407,6 +422,7 @@ CASES = [
     "closure_function", "decorated", "method", "inherited", "sloped", "static", "by_class", "labelled",
     "called_object", "made_record", "made_tuple", "chosen", "by_partial", "inner_gradient",
     "inner_argnums", "short", "called_with", "with_axis", "repeated",
+    "indexed", "product",
 ]  # fmt: skip
 #: Only a number has changed that every call reads: the kernel that is there is right.
 READ_AT_CALLS = {
@@ -419,7 +435,7 @@ READ_AT_CALLS = {
 }
 UNTOUCHED_BY_EDITS = {
     "known_global", "global_array", "global_dict", "global_set", "picked_by_name", "rebound", "numpy_patched",
-    "shadowed", "with_axis", "repeated",
+    "shadowed", "with_axis", "repeated", "indexed", "product",
 }  # fmt: skip
 
 
@@ -481,7 +497,7 @@ def test_what_is_changed_in_a_running_process_is_seen(home):
     assert hits <= READ_AT_CALLS | {
         # These read a number, or what stands for one, or were not touched.
         "method", "sloped", "by_class", "global_list", "by_partial", "repeated", "with_axis", "static", "made_record",
-        "made_tuple", "decorated", "edited_far_helper", "inner_argnums",
+        "made_tuple", "decorated", "edited_far_helper", "inner_argnums", "product", "indexed",
     }  # fmt: skip
 
 
