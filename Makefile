@@ -2,6 +2,7 @@
 # make test    the whole test suite
 # make fuzz    N random programs through every oracle: make fuzz N=2000
 # make bench   every program of the benchmark next to JAX, PyTorch and numba: BENCH_ARGS=--quick
+# make docs    the documentation's site, into build/site; a broken link is an error
 # make lint    ruff, black and mypy
 # make clean   remove the environment and everything else that was made
 
@@ -21,8 +22,9 @@ RUN := $(VENV)/.run.stamp
 TEST := $(VENV)/.test.stamp
 LINT := $(VENV)/.lint.stamp
 BENCH := $(VENV)/.bench.stamp
+DOCS := $(VENV)/.docs.stamp
 
-.PHONY: demo test fuzz bench lint clean
+.PHONY: demo test fuzz bench docs lint clean
 
 demo: $(RUN)
 	$(PY) -m samples.demo
@@ -35,6 +37,10 @@ fuzz: $(TEST)
 
 bench: $(BENCH)
 	$(PY) -m benchmarks $(BENCH_ARGS)
+
+docs: $(DOCS)
+	$(PY) -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
 
 lint: $(LINT)
 	$(PY) -m ruff check .
@@ -58,6 +64,10 @@ $(TEST): pyproject.toml | $(PY)
 
 $(BENCH): pyproject.toml | $(PY)
 	$(PIP) install --quiet --editable '.[bench]'
+	@touch $@
+
+$(DOCS): pyproject.toml | $(PY)
+	$(PIP) install --quiet --editable '.[docs]'
 	@touch $@
 
 $(LINT): pyproject.toml | $(PY)

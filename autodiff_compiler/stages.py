@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import kernel
 from .drawing import Graph, graph
 from .ir.graph import Function
-from .signature import Request, Spec
+from .signature import Request, Spec, leaf_specs
 from .transforms.dce import eliminate_dead_code
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def drawn(
     return graph(
         program.function, name=_innermost(function), stage=stage, detail=detail, leaves=leaves,
         outputs=list(_outputs(program, request, leaves)), signature=_signature(function, request),
+        arguments=sum(len(list(leaf_specs(spec))) for spec in program.params),
     )  # fmt: skip
 
 

@@ -237,6 +237,36 @@ def test_namesakes_are_told_apart():
     assert len(pairs) >= 3 and all(a != b for a, b in pairs)
 
 
+RATE = np.array([0.5, 0.25])
+UNREAD = 3.0
+
+
+def test_what_a_function_captures_is_told_from_its_arguments():
+    def loss(w, unused, by=UNREAD):
+        return np.sum(w * RATE)
+
+    text = str(grad(loss, backend="python").specialize(np.ones(2), 1.0).graph("primal"))
+    assert "captured RATE    # f64[" in text
+    assert "input unused    # f64" in text and "UNREAD" not in text
+
+
+def test_texts_are_what_a_person_would_write():
+    def picked(x, where):
+        if not (len(x) > 2 and x[0] > 0.0):
+            raise ValueError
+        return np.sum(x[where] ** 2) * 0.016666666666666666
+
+    args = (np.ones(4), np.array([0, 2, 2]))
+    rows = [
+        row
+        for v in grad(picked, backend="python").specialize(*args).graph().picture.body.vertices()
+        for row in v.rows
+    ]
+    assert "d_x[where] += ·" in rows
+    assert any(row.endswith(" * 0.0166667") for row in rows)
+    assert not any("not not" in row or "np." in row for row in rows)
+
+
 def test_nothing_breaks_the_xml():
     def loss(p, x):
         s = p["<&\"'>]]>"] * x  # <b> & "quotes" ]]>

@@ -14,6 +14,8 @@ from autodiff_compiler.ops import TABLE
 from tests.op_reference import REFERENCES
 from tests.programs import PROGRAMS
 from tests.test_op_table import active, elementwise, first_order, vectors
+from tests.test_public_style import ARGNUMS as PUBLIC
+from tests.test_public_style import module
 from tests.twins import both, need_torch, twin_of
 
 need_torch()
@@ -54,6 +56,15 @@ def test_gradients_of_the_corpus(name):
         missing += int(np.sum(there))
         close(np.where(there, 0.0, a), np.where(there, 0.0, b), tolerance)
     assert (missing > 0) == (known == "nan")
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_gradients_of_programs_in_public_style(name):
+    made = module(name)
+    _, (value, theirs), (expected, ours) = both(made.program, made.arguments(), PUBLIC[name])
+    np.testing.assert_allclose(value, expected, rtol=1e-11, atol=0)
+    for a, b in zip(ours, theirs, strict=True):
+        close(a, b, 1e-9)
 
 
 def test_every_op_has_a_spelling():

@@ -22,9 +22,14 @@ _LEADING = re.compile(r"\s*# (?:([^\s,]+), )?line (\d+)(?::.*)?$")
 
 @dataclass(frozen=True)
 class Seen:
-    """A tensor as PyTorch reports it. `grad_fn`: the name of the node that made it, or None."""
+    """A tensor as PyTorch reports it, and whether it is `active` in the static graph.
+
+    `grad_fn`: the name of the node that made it, or None.
+    """
 
     name: str
+    given: bool
+    active: bool
     is_leaf: bool
     requires_grad: bool
     grad_fn: str | None
@@ -168,16 +173,16 @@ class _Watch:
 
         for name, x in zip(self.twin.names, inputs):
             if torch.is_tensor(x):
-                yield _seen(name, x)
+                yield _seen(name, x, True, name in self.twin.active_leaves)
         names = self.twin.value_names
         for name, x in self.values.items():
             if name in names and torch.is_tensor(x) and not any(x is y for y in inputs):
-                yield _seen(name, x)
+                yield _seen(name, x, False, name in self.twin.active_names)
 
 
-def _seen(name: str, x: Any) -> Seen:
+def _seen(name: str, x: Any, given: bool, active: bool) -> Seen:
     grad_fn = None if x.grad_fn is None else _name(x.grad_fn)
-    return Seen(name, x.is_leaf, x.requires_grad, grad_fn)
+    return Seen(name, given, active, x.is_leaf, x.requires_grad, grad_fn)
 
 
 def _sequence() -> int:

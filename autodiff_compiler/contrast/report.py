@@ -87,15 +87,12 @@ def _leaves(calls: Sequence[Call]) -> Section:
     """What PyTorch reports of each tensor, and what the static graph says of the value."""
     first = calls[0]
     rows = [["value", "is_leaf", "requires_grad", "grad_fn", "static graph"]]
-    parameters = set(first.twin.names)
     every = first.recording.seen
     for seen in every[:_MOST_NAMES]:
-        what = "parameter" if seen.name in parameters else "computed"
-        active = "active" if seen.name in first.twin.active_names else "no derivative"
-        made = seen.grad_fn or "-"
-        rows.append(
-            [seen.name, str(seen.is_leaf), str(seen.requires_grad), made, f"{what}, {active}"]
-        )
+        what = "parameter" if seen.given else "computed"
+        active = "active" if seen.active else "no derivative"
+        told = [str(seen.is_leaf), str(seen.requires_grad), seen.grad_fn or "-"]
+        rows.append([seen.name, *told, f"{what}, {active}"])
     left = len(every) - _MOST_NAMES
     note = f"and {left} more" if left > 0 else ""
     return Section("Leaves: what PyTorch reports after a call, what the graph here knows before any",
@@ -135,12 +132,13 @@ def _static_ops(call: Call) -> dict[Place, Counter[str]]:
 
 
 def _is_work(node: Node) -> bool:
-    """Constants, sizes, and checks are left out."""
-    integers = bool(node.results) and all(
-        getattr(v.type, "dtype", "") in ("i64", "i32") for v in node.results
-    )
-    control = node.op.kind == "control"
-    return node.op is not CONST and node.op.kind != "check" and (control or not integers)
+    """PyTorch records no constants, sizes and integers, nor what compares these; no checks either."""
+    if node.op.kind == "control":
+        return True
+    types = [v.type for v in (*node.operands, *node.results)]
+    only_integers = all(getattr(t, "dtype", "") in ("i64", "i32", "bool") for t in types)
+    sizes = bool(node.results) and all(v.type.dtype in ("i64", "i32") for v in node.results)
+    return node.op is not CONST and node.op.kind != "check" and not only_integers and not sizes
 
 
 def _called(place: Place) -> str:
@@ -165,8 +163,11 @@ def _ops(ops: Counter[str]) -> str:
 def _recorded(recording: Recording, place: Place) -> str:
     nodes = recording.by_line.get(place, Counter())
     passes = recording.passes.get(place, 0)
-    text = ", ".join(_times(name, count) for name, count in nodes.items()) or "nothing recorded"
-    return f"{text}  (ran {passes} times)" if passes > 1 else text
+    text = (
+        ", ".join(_times(name, count) for name, count in nodes.items())
+        or "nothing that leads to the result"
+    )
+    return f"{text}  (ran {passes} times)" if passes > 1 and nodes else text
 
 
 def _times(name: str, count: int) -> str:
@@ -213,11 +214,14 @@ def _graphs(calls: Sequence[Call]) -> Section:
         rows.append([
             "copies made a call", *map(str, copied), str(_own_copies(first.twin)) + " in its text"
         ])  # fmt: skip
-    note = ""
+    note = (
+        "Counted here: what PyTorch would record, and control flow; no sizes, integers, checks. PyTorch "
+        "also creates nodes that lead nowhere, for what is only compared, say."
+    )
     if first.twin.copies:
         places = "place" if first.twin.copies == 1 else "places"
-        note = (
-            f"{first.twin.copies} {places} in the twin copy a tensor that the dynamic graph keeps for its way "
+        note += (
+            f" {first.twin.copies} {places} in the twin copy a tensor that the dynamic graph keeps for its way "
             "back and that is written in place later; the function itself copies nothing there."
         )
     return Section("Two kinds of graph", rows, note=note)

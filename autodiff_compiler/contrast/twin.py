@@ -92,16 +92,23 @@ class Twin:
         return frozenset(v.name for v in _values(self.function.block) if v.name)
 
     @cached_property
-    def active_names(self) -> frozenset[str]:
-        """The names of values that carry a derivative, as the static graph knows before any call."""
+    def _active(self) -> set[Value]:
         if self.seed is None:
-            return frozenset()
+            return set()
         wrt = [self.function.params[k] for k in self.wrt]
-        active = active_values(self.function, wrt, [self.function.results[self.seed]])
-        named = {v.name for v in active if v.name and v not in self.function.params}
-        return frozenset(
-            named | {self.names[k] for k, p in enumerate(self.function.params) if p in active}
-        )
+        return active_values(self.function, wrt, [self.function.results[self.seed]])
+
+    @cached_property
+    def active_leaves(self) -> frozenset[str]:
+        """The leaves that carry a derivative, as the static graph knows before any call."""
+        pairs = zip(self.names, self.function.params)
+        return frozenset(name for name, p in pairs if p in self._active)
+
+    @cached_property
+    def active_names(self) -> frozenset[str]:
+        """The same of what the function computes."""
+        computed = self._active.difference(self.function.params)
+        return frozenset(v.name for v in computed if v.name)
 
 
 def float_leaves(spec: Spec, gradient: Any) -> Iterator[Any]:

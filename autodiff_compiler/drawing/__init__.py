@@ -79,6 +79,7 @@ class Graph:
 def graph(
     function: Function, *, name: str = "", stage: str = "", detail: str = "auto",
     leaves: Iterable[int] = (), outputs: Sequence[str] = (), signature: str = "",
+    arguments: int | None = None,
 ) -> Graph:  # fmt: skip
     """The picture of a function: see `drawing.build.draw` for the arguments."""
     if detail not in DETAILS:
@@ -86,6 +87,6 @@ def graph(
     return Graph(
         draw(
             function, name=name, stage=stage, detail=detail, leaves=leaves, outputs=outputs,
-            signature=signature,
+            signature=signature, arguments=arguments,
         )
     )  # fmt: skip

@@ -29,20 +29,23 @@ Item = Vertex | Region
 def draw(
     function: Function, *, name: str = "", stage: str = "", detail: str = "auto",
     leaves: Iterable[int] = (), outputs: Sequence[str] = (), signature: str = "",
+    arguments: int | None = None,
 ) -> Picture:  # fmt: skip
     """The picture of a function.
 
-    detail   "operations", "lines" (the operations of a source line share a box), or "auto": lines
-             where there are many operations
-    leaves   the numbers of the parameters by which one differentiates
-    outputs  what the results are called, in order
+    detail     "operations", "lines" (the operations of a source line share a box), or "auto": lines
+               where there are many operations
+    leaves     the numbers of the parameters by which one differentiates
+    outputs    what the results are called, in order
+    arguments  how many of the parameters the user passes; the others are captured
     """
     reading = Reading(function)
     if detail == "auto":
         boxes = sum(not reading.folded(n) and not n.blocks for n in reading.program.block_of)
         detail = "lines" if boxes > MANY else "operations"
     builder = _Builder(reading, detail, frozenset(leaves), outputs)
-    return builder.picture(name or function.name, stage, function.filename, signature)
+    own = len(function.params) if arguments is None else arguments
+    return builder.picture(name or function.name, stage, function.filename, signature, own)
 
 
 @dataclass
@@ -77,12 +80,19 @@ class _Builder:
         self.groups: dict[Block, list[_Group | Node]] = {}
         self._shown: dict[Value, str | None] = {}
         self.terms = Terms(self.program, self.shown)
+        self.wanted = self._find_wanted()
         self._form_groups(self.program.function.block)
         self._choose_texts()
 
-    def picture(self, name: str, stage: str, filename: str, signature: str) -> Picture:
+    def picture(
+        self, name: str, stage: str, filename: str, signature: str, arguments: int
+    ) -> Picture:  # fmt: skip
         function = self.program.function
-        inputs = [self._input(k, p) for k, p in enumerate(function.params)]
+        inputs = [
+            self._input(k, p, k >= arguments)
+            for k, p in enumerate(function.params)
+            if k < arguments or self.reading.users.get(p)
+        ]
         items = [*inputs, *self._block(function.block)]
         items += [self._output(k, v) for k, v in enumerate(function.results)]
         body = Region("r-function", "function", name, tuple(items))
@@ -199,9 +209,10 @@ class _Builder:
 
     # -- boxes --------------------------------------------------------------------------------------
 
-    def _input(self, k: int, value: Value) -> Vertex:
+    def _input(self, k: int, value: Value, captured: bool) -> Vertex:
         kind = "leaf" if k in self.leaves else "input"
-        return self._slot_vertex(kind, value, (value,), FORWARD, NO_SPAN)
+        made = self._slot_vertex(kind, value, (value,), FORWARD, NO_SPAN)
+        return replace(made, caption="captured") if captured else made
 
     def _slot_vertex(
         self, kind: str, value: Value, values: Sequence[Value], role: str, span: Span
@@ -408,19 +419,24 @@ class _Builder:
         """The counter has a box where values depend on it, not only places."""
         counter = node.blocks[0].params[0]
         bounds = [o for v in node.operands[:3] for o in self.reading.origins(v, True)]
-        if not bounds and not self._counts(counter):
+        if not bounds and counter not in self.wanted:
             return None
         made = self._slot_vertex("counter", counter, (counter,), role, node.span)
         made = replace(made, rows=(f"{made.rows[0]} in {self._range(node)}",))
         self._join(bounds, made.id)
         return made
 
-    def _counts(self, counter: Value) -> bool:
+    def _find_wanted(self) -> set[Value]:
+        """The values that something with a box reads."""
+        found: set[Value] = set()
         for node in self.program.block_of:
-            if not node.blocks and not self.reading.folded(node):
-                if counter in self.reading.sources(node):
-                    return True
-        return False
+            if node.blocks:
+                ends = [v for block in node.blocks for v in block.results]
+                for v in (*node.operands[3 if node.op is FOR else 0 :], *ends):
+                    found.update(o for o, _ in self.reading.origins(v))
+            elif not self.reading.folded(node):
+                found.update(self.reading.sources(node))
+        return found
 
     def _predicate(self, node: Node, value: Value, before: str, role: str) -> Vertex:
         printed = self.reading.printed_name(value)

@@ -73,7 +73,8 @@ class Reading:
                 base = node.operands[0]
                 letter = free.pop(0)
                 self.dims[node.result] = letter
-                self.dim_rows.append(f"{letter} = {base.name or '·'}.shape[{node.attrs['axis']}]")
+                if base.name:
+                    self.dim_rows.append(f"{letter} = {base.name}.shape[{node.attrs['axis']}]")
 
     def _shape_dims(self) -> dict[Value, None]:
         if not hasattr(self, "_in_shapes"):

@@ -50,7 +50,7 @@ class Terms(Expressions):
         if node.op.name == "cast":
             x = self.value(node.operands[0])
             return x if not isinstance(value.type, Array) else self._cast(node)
-        short = self._known(node)
+        short = self._known(node) or self._twice_not(node)
         if short is not None:
             return short
         text = spelling(node, node.op.numpy)
@@ -70,6 +70,13 @@ class Terms(Expressions):
         return (
             self.value(node.operands[1]) if known[0] == neutral and node.op.name != "isub" else None
         )
+
+    def _twice_not(self, node: Node) -> Text | None:
+        """`not not x`, which a check of what must not hold would say, as `x`."""
+        inner = self.program.maker(self.program.of(node.operands[0]))
+        if node.op.name != "not" or inner is None or inner.op.name != "not":
+            return None
+        return None if self.named(node.operands[0]) else self.value(inner.operands[0])
 
     def made(self, value: Value, weak: bool = False) -> Text:
         node = self.program.definition[value]
@@ -107,6 +114,12 @@ class Terms(Expressions):
             return [f"check {i} < {n}"]
         if node.op is CONST:
             return []
+        if node.op.name == "add_at":
+            base, value, *index = node.operands
+            inside = self.subscripts.text(base, node.attrs["index"], index)
+            place = f"{self.tight(base)}[{inside}]"
+            taken = self.opposite(value)
+            return [plain(f"{place} -= {taken}" if taken else f"{place} += {self.loose(value)}")]
         return [plain(line) for line in self.statements.lines(node, targets)]
 
 

@@ -72,7 +72,9 @@ def _listed(
 def _vertex_rows(vertex: Vertex, pad: str, reads: list[str]) -> list[str]:
     mark = _MARKS.get(vertex.kind, "")
     if vertex.kind == "output":
-        mark = f"{vertex.caption}: "
+        mark = f"{vertex.caption}: " if vertex.caption else ""
+    elif vertex.kind == "input" and vertex.caption:
+        mark = f"{vertex.caption} "
     tail = []
     if vertex.type:
         tail.append(vertex.type)

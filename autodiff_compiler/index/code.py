@@ -119,23 +119,27 @@ def constant(value: Any) -> str:
 
 # --- whose code ------------------------------------------------------------------------------------
 
-_places: list[str] = []
+#: Where libraries are, with and without SciPy.
+_places: dict[bool, list[str]] = {}
 
 
 def is_foreign(file: str | None) -> bool:
     """Is this a file of Python's, NumPy's, SciPy's or of this package?"""
-    if not _places:
+    scipy = "scipy" in sys.modules  # it may be imported at any time
+    if scipy not in _places:
         names = ("numpy", "scipy", __name__.partition(".")[0])
         files = [getattr(sys.modules.get(name), "__file__", None) for name in names]
-        _places.extend(os.path.dirname(f) + os.sep for f in files if f)
         paths = map(sysconfig.get_path, ("stdlib", "platstdlib"))
-        _places.extend({p + os.sep for p in paths if p})
+        _places[scipy] = [
+            *{path + os.sep for path in paths if path},
+            *(os.path.dirname(file) + os.sep for file in files if file),
+        ]
     if file is None:
         return False
     # What others install stands below the standard library.
     return file.startswith("<frozen ") or any(
         file.startswith(place) and "-packages" + os.sep not in file[len(place) :]
-        for place in _places
+        for place in _places[scipy]
     )
 
 

@@ -249,7 +249,9 @@ class _Places:
 def _encode_guard(world: World, guard: Guard) -> list[Any]:
     source = _encode_source(world, guard.source)
     if guard.how != "code":
-        return [source, encode_value(world, guard.expected), guard.how]
+        # What is compared by value must not be the very thing that it is compared with.
+        of = world if guard.how == "is" else World()
+        return [source, encode_value(of, guard.expected), guard.how]
     function = read_source(guard.source)
     number = world.number_of(function)
     # Only of what the walk went through is the code all that matters.

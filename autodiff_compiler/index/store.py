@@ -40,6 +40,9 @@ _FILE = "plan.json"
 _FORMAT = "1"
 #: How many entries may lead to a plan.
 _STEPS = 8
+_SETTINGS = "AUTODIFF_COMPILER_"
+#: Settings that say where things are, not what is made; the compiler has an identity of its own.
+_ELSEWHERE = ("AUTODIFF_COMPILER_CACHE_", "AUTODIFF_COMPILER_CHECK=", "AUTODIFF_COMPILER_CC=")
 _WRONG = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 Slot = tuple[int, str]
@@ -195,7 +198,9 @@ def _environment() -> tuple[str, ...]:
     if not _stamps:
         _stamps.append(_own_files())
     scipy = sys.modules.get("scipy")
+    settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(_SETTINGS))
     return (
+        *(setting for setting in settings if not setting.startswith(_ELSEWHERE)),
         __version__, _stamps[0], sys.version, str(sys.flags.optimize), np.__version__,
         str(getattr(scipy, "__version__", "")),
     )  # fmt: skip

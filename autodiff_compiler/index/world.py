@@ -226,7 +226,7 @@ class World:
         if function.__builtins__ is not _BUILTINS or told.rewritten:  # type: ignore[attr-defined]
             raise Unknown(f"the builtins, or the code, of {function.__name__}")
         if told.hashes:
-            self.put("order", str(hash("order of sets")))
+            self._order()
         self.entered[number] = function
         self._defaults(function, number)
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
@@ -236,6 +236,10 @@ class World:
         self._items(iter(vars(function).items()), number)
         self._globals(function, told)
         self.names.update(told.attributes)
+
+    def _order(self) -> None:
+        """The order of sets differs from process to process: it goes by the hashes of strings."""
+        self.put("order", str(hash("order of sets")))
 
     def _defaults(self, function: FunctionType, number: int) -> None:
         code = function.__code__
@@ -288,6 +292,8 @@ class World:
             self.put("abstract", *sorted(cls.__abstractmethods__))
         elif type(cls) not in (type, enum.EnumMeta):
             raise Unknown(f"the metaclass of {cls.__name__}")
+        if "__subclasshook__" in cls.__dict__:
+            raise Unknown("subclasses by a program")
         self.put(type(cls).__name__, str(cls.__flags__))
         for base in cls.__bases__:
             self.visit(base)
@@ -323,6 +329,8 @@ class World:
             raise Unknown("a subclass of set")
         for item in value:  # in the order of this process
             self.put(self._key(item))
+        if any(type(item) is not int for item in value):
+            self._order()
 
     def _constant(self, value: Any, number: int) -> None:
         if isinstance(value, range):

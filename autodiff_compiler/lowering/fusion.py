@@ -20,6 +20,7 @@ from ..ir.graph import (
     carried_init,
     free_values,
     slot_params,
+    walk,
 )  # fmt: skip
 from ..ir.types import Array, Scalar, Stack
 from .ranges import Ranges
@@ -28,6 +29,7 @@ from .shapes import Shaped
 __all__ = ["Fusion", "consumed_by", "consumed_in"]
 
 _VIEWS = {"expand_dims", "squeeze", "transpose", "broadcast_to", "full", "iota"}
+_COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
 #: Scalar expressions of more operations than this are broken up: people read them.
 _LONGEST_SCALAR = 12
 _LONGEST_ARRAY = 80
@@ -84,8 +86,9 @@ class Fusion:
         self._root: dict[Value, Node] = {}
         self._size: dict[Node, int] = {}
         self._eaten: dict[Node, set[Value]] = {}
+        self._made = {r: n for n in walk(shaped.function.block) for r in n.results}
         self._stretched: set[Value] = set()
-        #: what several readers would each work out, through a change of sign that is written in each
+        #: what several readers would each work out, through a slight operation that is written in each
         self._repeated: set[Value] = set()
         self._pointers: set[Value] = set()
         needed: set[Value] = set(shaped.sizes)
@@ -246,9 +249,10 @@ class Fusion:
 
     def _array_fits(self, node: Node, readers: list[Node | None]) -> bool:
         v = node.result
-        if v in self._repeated and node.op.name != "neg" and not self._is_view(node):
+        slight = node.op.name == "neg" or node.op.name in _COMPARISONS and self._of_leaves(node)
+        if v in self._repeated and not slight and not self._is_view(node):
             return False
-        view = self._is_view(node) or node.op.name == "neg" and not v.name
+        view = self._is_view(node) or slight and not v.name
         if not view and not (node.op.kind == "elementwise" or self._gathers(node)):
             return False
         if len(readers) != 1 and not view:
@@ -261,8 +265,18 @@ class Fusion:
             self._stretched.add(v)
         if not all(self._grows(v, n, _LONGEST_ARRAY) for n in readers):
             return False
-        if node.op.name == "neg" and len(readers) > 1 or v in self._repeated:
+        if slight and len(readers) > 1 or v in self._repeated:
             self._repeated.update(node.operands)
+        return True
+
+    def _of_leaves(self, node: Node) -> bool:
+        """Are the operands arrays (or parts of them) that stand in memory, whatever reads them?"""
+        for v in node.operands:
+            made = self._made.get(v)
+            while made is not None and self._is_view(made):
+                made = self._made.get(made.operands[0])
+            if made is not None and made.op.kind == "elementwise":
+                return False
         return True
 
     @staticmethod

@@ -13,9 +13,10 @@ from ..ir.graph import COND, CONST, Block, Function, Node, Value
 from ..ir.types import Array, Scalar
 from ..ops import TABLE
 from ..ops.reduce import sum_
+from ..ops.shape import squeeze
 from .simplify import simplify
 
-_MUL, _NEG = TABLE["mul"], TABLE["neg"]
+_DIV, _MUL, _NEG = TABLE["div"], TABLE["mul"], TABLE["neg"]
 #: What is done again outside for the sake of a sum that is moved there.
 _PLAIN = ("elementwise", "shape")
 _MOVED = ("reduce", "contract")
@@ -28,7 +29,7 @@ def hoist(function: Function) -> Function:
 
 
 class _Factor(Rewriter):
-    """sum(s * x) is s * sum(x) for a scalar s, and sum(-x) is -sum(x)."""
+    """sum(x * s) is sum(x) * s for an s that the sum does not run over; likewise x / s and -x."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,15 +43,25 @@ class _Factor(Rewriter):
         self.made.update((r, node) for r in node.results)
 
     def factored(self, node: Node, x: Value) -> Value:
-        made = self.made.get(x)
+        made, b, axes = self.made.get(x), self.b, node.attrs["axes"]
         if made is not None and made.op is _NEG:
-            return self.b.emit(_NEG, self.factored(node, made.operands[0]))
-        if made is not None and made.op is _MUL:
-            for s, rest in (made.operands, made.operands[::-1]):
-                same = isinstance(rest.type, Array) and rest.type == x.type
-                if isinstance(s.type, Scalar) and s.type.dtype == x.type.dtype and same:
-                    return self.b.emit(_MUL, self.env[s], self.factored(node, rest))
-        return self.b.emit(sum_, self.env[x], **node.attrs)
+            return b.emit(_NEG, self.factored(node, made.operands[0]))
+        if made is not None and made.op in (_MUL, _DIV):
+            pairs = [made.operands, made.operands[::-1]] if made.op is _MUL else [made.operands]
+            for rest, s in pairs:
+                if rest.type == x.type and _is_same(s, x, axes):
+                    factor = self.env[s]
+                    if isinstance(s.type, Array):
+                        factor = b.emit(squeeze, factor, axes=axes)
+                    return b.emit(made.op, self.factored(node, rest), factor)
+        return b.emit(sum_, self.env[x], **node.attrs)
+
+
+def _is_same(s: Value, x: Value, axes: Sequence[int]) -> bool:
+    """Is `s` one number along all the axes of `x` that are summed over?"""
+    if s.type.dtype != x.type.dtype or s.type.rank not in (0, x.type.rank):
+        return False
+    return isinstance(s.type, Scalar) or all(s.type.dims[k] == 1 for k in axes)
 
 
 class _Hoist(Rewriter):

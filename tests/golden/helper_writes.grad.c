@@ -20,12 +20,18 @@ void *malloc(__SIZE_TYPE__);
 void free(void *);
 void *memcpy(void *, const void *, __SIZE_TYPE__);
 double sqrt(double);
+double fabs(double);
 
 #define ADC_CHECK(number, holds) \
   do { if (!(holds)) { *where = (number); status = 1; goto done; } } while (0)
 
 #define ADC_MEMORY(ok) \
   do { if (!(ok)) { status = 2; goto done; } } while (0)
+
+/* what to multiply a divisor by, so that it has an inverse with all its digits */
+static inline double adc_scale(double x) {
+  return fabs(x) < 0x1p-1000 ? 0x1p100 : fabs(x) > 0x1p1000 ? 0x1p-100 : 1.0;
+}
 
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
    behind the one in use are free, and a stack may take one for itself. */
@@ -171,41 +177,45 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   ADC_MEMORY(d_b);
   double *t_6 = adc_alloc(&frame, a_n0, sizeof(double));
   ADC_MEMORY(t_6);
-  double t_7 = 0.0;
-  #pragma omp simd reduction(+:t_7)
+  const double t_7 = adc_scale(t_4);
+  const double t_8 = 1.0 / (t_4 * t_7);
+  double t_9 = 0.0;
+  #pragma omp simd reduction(+:t_9)
   for (long long i = 0; i < a_n0; i++) {
     d_a[i] = -1.0 * b_1[i];
     d_b[i] = -1.0 * a_1[i];
     /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
     t_6[i] = d_b[i];
     d_b[i] = 0.0;
-    t_7 += -t_6[i] * t_5[i] / t_4;
+    t_9 += -t_6[i] * t_5[i] * t_7 * t_8;
   }
-  const double t_8 = t_7 * 0.5 / t_4;
+  const double t_10 = t_9 * 0.5 / t_4;
   const long long shape[] = {a_n0};
   void *data;
   ADC_MEMORY(call->alloc(call, 1, shape, &data) == 0);
   double *d_b_2 = data;
-  double *t_9 = adc_alloc(&frame, a_n0, sizeof(double));
-  ADC_MEMORY(t_9);
-  double t_10 = 0.0;
-  #pragma omp simd reduction(+:t_10)
+  double *t_11 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(t_11);
+  const double t_12 = adc_scale(t_1);
+  const double t_13 = 1.0 / (t_1 * t_12);
+  double t_14 = 0.0;
+  #pragma omp simd reduction(+:t_14)
   for (long long i = 0; i < a_n0; i++) {
-    const double d_b_1 = t_8 * b_old[i];
-    d_b_2[i] = d_b[i] + t_6[i] / t_4 + d_b_1 + d_b_1;
-    t_9[i] = d_a[i];
+    const double d_b_1 = t_10 * b_old[i];
+    d_b_2[i] = d_b[i] + t_6[i] * t_7 * t_8 + d_b_1 + d_b_1;
+    t_11[i] = d_a[i];
     d_a[i] = 0.0;
-    t_10 += -t_9[i] * t_2[i] / t_1;
+    t_14 += -t_11[i] * t_2[i] * t_12 * t_13;
   }
-  const double t_11 = t_10 * 0.5 / t_1;
+  const double t_15 = t_14 * 0.5 / t_1;
   const long long shape_1[] = {a_n0};
   void *data_1;
   ADC_MEMORY(call->alloc(call, 0, shape_1, &data_1) == 0);
   double *d_a_2 = data_1;
   #pragma omp simd
   for (long long i = 0; i < a_n0; i++) {
-    const double d_a_1 = t_11 * a_old[i];
-    d_a_2[i] = d_a[i] + t_9[i] / t_1 + d_a_1 + d_a_1;
+    const double d_a_1 = t_15 * a_old[i];
+    d_a_2[i] = d_a[i] + t_11[i] * t_12 * t_13 + d_a_1 + d_a_1;
   }
 done:
   adc_leave(&frame);

@@ -140,22 +140,19 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     y[t[i]] = 0.0;
   }
   /* masks.py:7: safe = np.where(x > 0.0, np.sqrt(np.abs(x)), 0.0) */
-  unsigned char *t_1 = adc_alloc(&frame, x_n0, sizeof(unsigned char));
+  double *t_1 = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(t_1);
-  double *t_2 = adc_alloc(&frame, x_n0, sizeof(double));
-  ADC_MEMORY(t_2);
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
-    t_1[i] = x[i] > 0.0;
-    t_2[i] = sqrt(fabs(x[i]));
+    t_1[i] = sqrt(fabs(x[i]));
   }
   /* masks.py:8: return np.sum(y * safe) + np.mean(x[x > floor]) */
-  long long *t_3 = adc_alloc(&frame, x_n0, sizeof(long long));
-  ADC_MEMORY(t_3);
+  long long *t_2 = adc_alloc(&frame, x_n0, sizeof(long long));
+  ADC_MEMORY(t_2);
   long long n_1 = 0;
   for (long long i = 0; i < x_n0; i++) {
     if (x[i] > floor_1) {
-      t_3[n_1] = i;
+      t_2[n_1] = i;
       n_1++;
     }
   }
@@ -165,15 +162,15 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   for (long long i = 0; i < x_n0; i++) {
     d_x[i] = 0.0;
   }
-  const double t_4 = 1.0 / (double)n_1;
+  const double t_3 = 1.0 / (double)n_1;
   for (long long i = 0; i < n_1; i++) {
-    d_x[t_3[i]] += t_4;
+    d_x[t_2[i]] += t_3;
   }
   double *d_y = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(d_y);
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
-    d_y[i] = 1.0 * (t_1[i] ? t_2[i] : 0.0);
+    d_y[i] = 1.0 * (x[i] > 0.0 ? t_1[i] : 0.0);
   }
   /* masks.py:6: y[x < floor] = 0.0 */
   for (long long i = 0; i < n; i++) {
@@ -187,7 +184,7 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
     const double d_x_1 = d_y[i] * x[i];
-    d_x_2[i] = d_x[i] + (t_1[i] ? (t_1[i] ? (t_1[i] ? y[i] : 0.0) * 0.5 / t_2[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_x_1 + d_x_1;
+    d_x_2[i] = d_x[i] + (x[i] > 0.0 ? (x[i] > 0.0 ? (x[i] > 0.0 ? y[i] : 0.0) * 0.5 / t_1[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_x_1 + d_x_1;
   }
 done:
   adc_leave(&frame);

@@ -156,19 +156,6 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     t[i] = t_1;
   }
   /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
-  double *t_2 = adc_alloc(&frame, x_n0, sizeof(double));
-  ADC_MEMORY(t_2);
-  double *t_3 = adc_alloc(&frame, x_n0, sizeof(double));
-  ADC_MEMORY(t_3);
-  double *y_hat = adc_alloc(&frame, x_n0, sizeof(double));
-  ADC_MEMORY(y_hat);
-  #pragma omp simd
-  for (long long i = 0; i < x_n0; i++) {
-    t_2[i] = exp(-(t[i] + b));
-    t_3[i] = 1.0 + t_2[i];
-    y_hat[i] = 1.0 / t_3[i];
-  }
-  /* neuron_arrays.py:7: return np.mean((y - y_hat) ** 2) */
   ADC_CHECK(1, y_n0 == x_n0);
   const double t_5 = 1.0 / (double)x_n0;
   double *d_z = adc_alloc(&frame, x_n0, sizeof(double));
@@ -176,9 +163,13 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   double d_b = 0.0;
   #pragma omp simd reduction(+:d_b)
   for (long long i = 0; i < x_n0; i++) {
-    const double t_4 = t_5 * (y[i] - y_hat[i]);
+    const double t_2 = exp(-(t[i] + b));
+    const double t_3 = 1.0 + t_2;
+    const double y_hat = 1.0 / t_3;
+    /* neuron_arrays.py:7: return np.mean((y - y_hat) ** 2) */
+    const double t_4 = t_5 * (y[i] - y_hat);
     /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
-    d_z[i] = -(-(-(t_4 + t_4)) * y_hat[i] / t_3[i] * t_2[i]);
+    d_z[i] = -(-(-(t_4 + t_4)) * y_hat / t_3 * t_2);
     /* neuron_arrays.py:5: z = x @ w + b */
     d_b += d_z[i];
   }

@@ -23,13 +23,17 @@ FLAT = "flat"
 
 _ASSIGNED = re.compile(r"(\w+) [-+*/|&^]?= ")
 _INTEGER = re.compile(r"const (?:long long|int) \w+ = (?!.*\badc_pop\b)|ADC_CHECK\(")
+_NUMBER = re.compile(r"const (?:double|float) \w+ = ")
+#: Helpers that only work out a number; the others touch memory or tapes.
+_PURE = {"adc_scale", "adc_max", "adc_min", "adc_sign", "adc_mod", "adc_floordiv"}
 _REDUCTION = re.compile(r" reduction\([+*]:\w+\)")
 _MATH = math_names()
 
 
 def join_loops(items: list[Line | Loop]) -> list[Line | Loop]:
     """The lines with loops joined, and arrays that nothing else needs turned into scalars."""
-    return _rows(_scalars(_join(items)))
+    # Scalars stand less in the way than arrays did: loops on either side of them may now be joined.
+    return _rows(_scalars(_join(_scalars(_join(items)))))
 
 
 # --- joining --------------------------------------------------------------------------------------
@@ -43,17 +47,19 @@ def _join(items: list[Line | Loop]) -> list[Line | Loop]:
         if isinstance(item, Loop):
             item.children = _join(item.children)
             if last is not None and _compatible(last, item):
-                comments = [line for line in waiting if _is_comment(line)]
-                place = next(k for k, x in enumerate(out) if x is last)
-                out[place:place] = [line for line in waiting if not _is_comment(line)]
-                _absorb(last, item, comments)
-                waiting = []
-                continue
+                between = _around(waiting, last, item)
+                if between is not None:
+                    before, after = between
+                    comments = [line for line in waiting if _is_comment(line)]
+                    out[-1:] = [*before, last]
+                    _absorb(last, item, comments)
+                    waiting = after
+                    continue
             out += waiting
             waiting = []
             out.append(item)
             last = item
-        elif last is not None and (_is_comment(item) or _may_go_before(item, last)):
+        elif last is not None and (_is_comment(item) or _is_movable(item)):
             waiting.append(item)
         else:
             out += [*waiting, item]
@@ -65,10 +71,37 @@ def _is_comment(line: Line) -> bool:
     return line.text.startswith("/*")
 
 
-def _may_go_before(line: Line, loop: Loop) -> bool:
-    """Integers and checks that read no array may be computed before a loop over arrays."""
-    early = line.early or _INTEGER.match(line.text) is not None and "[" not in line.text
-    return early and _assigned(loop).isdisjoint(line.words())
+def _is_movable(line: Line) -> bool:
+    """Scalars and checks that read no array may be worked out before or behind loops over arrays."""
+    if line.early:
+        return True
+    if "[" in line.text:
+        return False
+    plain = all(word in _PURE or not word.startswith("adc_") for word in line.words())
+    return bool(_INTEGER.match(line.text) or plain and _NUMBER.match(line.text))
+
+
+def _around(
+    lines: list[Line], first: Loop, second: Loop
+) -> tuple[list[Line], list[Line]] | None:
+    """What stands between two loops, as what may go before the first and what behind the second."""
+    before: list[Line] = []
+    after: list[Line] = []
+    late: set[str] = set()
+    for line in lines:
+        words = set(line.words())
+        if _is_comment(line):
+            continue
+        if _assigned(first).isdisjoint(words) and late.isdisjoint(words):
+            before.append(line)
+        elif line.declares and line.declares not in _read(second):
+            if not _assigned(second).isdisjoint(words):
+                return None
+            after.append(line)
+            late.add(line.declares)
+        else:
+            return None
+    return before, after
 
 
 def _assigned(loop: Loop) -> set[str]:

@@ -106,6 +106,7 @@ class Nests(Expressions):
                 arrays = [x for x in node.operands if isinstance(x.type, Array)]
                 if any(self.dims[x] != self.dims[node.result] for x in arrays):
                     found.add(self.dims[node.result])
+                    found.update(self.dims[x] for x in arrays if x.type.rank > 1)
         return found
 
     def _sizes_of(self, v: Value) -> list[str]:

@@ -125,6 +125,12 @@ static inline REAL adc_min@(REAL a, REAL b) { return a < b || a != a ? a : b; }
 define_for_floats("""
 static inline REAL adc_sign@(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 """)
+define("""
+/* what to multiply a divisor by, so that it has an inverse with all its digits */
+static inline double adc_scale(double x) {
+  return fabs(x) < 0x1p-1000 ? 0x1p100 : fabs(x) > 0x1p1000 ? 0x1p-100 : 1.0;
+}
+""")
 define_for_floats("""
 /* the remainder that has b's sign */
 static inline REAL adc_mod@(REAL a, REAL b) {

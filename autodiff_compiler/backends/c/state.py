@@ -12,6 +12,7 @@ from ...ir.build import KnownDim
 from ...ir.graph import Function, Node, Value, walk
 from ...ir.types import Array, Stack
 from ...lowering.buffers import Buffer
+from ...lowering.divisors import inverted
 from ...lowering.fusion import Fusion
 from ...lowering.ranges import Ranges
 from ...lowering.schedule import scheduled
@@ -62,7 +63,7 @@ class Flat:
 
 class State:
     def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
-        shaped = with_dims(scheduled(function))
+        shaped = with_dims(scheduled(inverted(function)))
         self.function = shaped.function
         self.symbol = symbol
         self.dims = shaped.dims
