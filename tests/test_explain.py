@@ -354,3 +354,30 @@ def test_markdown_of_hostile_text(tmp_path):
     rows = [row for row in out.splitlines() if row.startswith("|")]
     widths = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
     assert widths <= {5, 6}
+
+
+def test_a_loop_that_returns_shows_the_names_that_it_carries():
+    def early(x):
+        total = 0.0
+        for k in range(10):
+            total += x**k
+            if total > 5.0:
+                return total * x
+        return total
+
+    out = squeezed(text_of(early, (2.0,), (0,)))
+    assert " trip k total\n" in out and " 3 2 7\n" in out
+    assert "it has no trip 9" in text_of(early, (2.0,), (0,), trips=(9,))
+
+
+def test_lists_that_grow_are_summarised():
+    def path(x, n):
+        places = []
+        for _ in range(n):
+            x = 0.5 * x
+            places.append(x)
+        return sum(p**2 for p in places)
+
+    out = text_of(path, (1.0, 6), (0,), trips=(-1,))
+    assert "list of 6: [0.5, 0.25, 0.125, ...]" in out
+    assert re.search(r"d_x#7 = d_t\d+\[-1\]", out)
