@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -53,7 +54,7 @@ class Program:
 
 
 @contextmanager
-def _defects(name: str) -> Iterator[None]:
+def defects(name: str) -> Iterator[None]:
     """Turns what can only be a defect of this package into a refusal. A TypeError with which the
     user is told of a wrong argument or result passes."""
     try:
@@ -73,14 +74,16 @@ class Kernel:
     `source` (NumPy Python), `c_source` (C) and `ir` are texts; `plan` is what the launcher runs.
     """
 
-    def __init__(self, program: Program, backend: str, name: str):
+    def __init__(self, program: Program, backend: str, name: str, origin: tuple[Any, ...] = ()):
         self.program = program
         self.backend = backend
         self.name = name
+        #: What `build` was asked for: the function, the request, the specs.
+        self.origin = origin
 
     @cached_property
     def python(self) -> Any:
-        with _defects(self.name):
+        with defects(self.name):
             return emit_python(self.program.function, self.name)
 
     @property
@@ -95,7 +98,7 @@ class Kernel:
         vector = {} if compiler is None else {"vector_math": _vector_forms(compiler)}
         symbol = f"adc_{self.name}"
         _backend_for(self.program.function, fallback=False)
-        with _defects(self.name):
+        with defects(self.name):
             return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
 
     @property
@@ -107,6 +110,20 @@ class Kernel:
     def ir(self) -> str:
         """The kernel's typed graph."""
         return show(self.program.function)
+
+    def export_c(
+        self, folder: str | os.PathLike[str], *, name: str | None = None, force: bool = False,
+        workspace_only: bool = False,
+    ) -> Any:  # fmt: skip
+        """Writes the function and its gradient as C99 into the folder: NAME.c, NAME.h, main.c.
+
+        See `autodiff_compiler.exporting.export` for the options, the result and what it raises.
+        """
+        from .exporting import export
+
+        function, request, specs = self.origin
+        options: dict[str, Any] = {"name": name, "force": force, "workspace_only": workspace_only}
+        return export(function, request, specs, folder, **options)
 
     @cached_property
     def plan(self) -> Plan:
@@ -156,19 +173,19 @@ def _writing(run: Callable[..., tuple], writes: Sequence[int]) -> Callable[..., 
 
 
 def _out_leaves(program: Program, count: int) -> Iterator[OutLeaf]:
-    flavours = dict(_leaf_flavours(program.result))
+    flavours = dict(leaf_flavours(program.result))
     for k, value in enumerate(program.function.results[:count]):
         kind = "array" if isinstance(value.type, Array) else "scalar"
         rank = value.type.rank if isinstance(value.type, Array) else 0
         yield OutLeaf(kind, value.type.dtype, flavours.get(k, False), rank)
 
 
-def _leaf_flavours(tree: Tree) -> Iterator[tuple[int, bool]]:
+def leaf_flavours(tree: Tree) -> Iterator[tuple[int, bool]]:
     if tree[0] == "leaf":
         yield tree[1], tree[2]
     elif tree[0] in _CONTAINERS:
         for part in tree[-1]:
-            yield from _leaf_flavours(part)
+            yield from leaf_flavours(part)
 
 
 def _plain(tree: Tree) -> Tree:
@@ -208,16 +225,17 @@ def build(
     `fallback`: what has no form in C is compiled to Python.
     """
     name = getattr(function, "__name__", "this function")
-    with _defects(name):
+    with defects(name):
         program = make_program(function, request, tuple(specs), watch, backend == "c")
     if backend == "c" and _backend_for(program.function, fallback) == "python":
         # People who read the Python want the loops that they wrote.
-        with _defects(name):
+        with defects(name):
             program, backend = make_program(function, request, tuple(specs), watch), "python"
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
-    return Kernel(program, backend, prefix[request.kind] + name)
+    origin = (function, request, tuple(specs))
+    return Kernel(program, backend, prefix[request.kind] + name, origin)
 
 
 def _backend_for(function: Function, fallback: bool) -> str:
@@ -271,12 +289,12 @@ def differentiate(
     fast: bool = False,
 ) -> Program:  # fmt: skip
     """The program of value and gradient, or of a pullback, of `program`."""
-    leaves = _differentiable_leaves(specs, request.wrt)
+    leaves = differentiable_leaves(specs, request.wrt)
     # What always raises stops at its check, whatever would be returned.
-    value, aux = (_ANY, None) if program.raises else _value_and_aux(program.result, request)
-    keep = [] if request.kind == "vjp" else [k for k, _ in _leaf_flavours(program.result)]
+    value, aux = (_ANY, None) if program.raises else value_and_aux(program.result, request)
+    keep = [] if request.kind == "vjp" else [k for k, _ in leaf_flavours(program.result)]
     if request.kind == "grad":
-        keep = [k for k, _ in _leaf_flavours(aux)] if aux else []
+        keep = [k for k, _ in leaf_flavours(aux)] if aux else []
     seeds = _seeds(program, value, request)
     passes = pipeline.gradient_passes(leaves, seeds, keep, request.kind == "vjp", fast)
     function = pipeline.run(program.function, passes, watch)
@@ -291,7 +309,7 @@ def differentiate(
     return replace(program, function=function, result=result)
 
 
-def _differentiable_leaves(specs: Sequence[Spec], wrt: Sequence[int]) -> list[int]:
+def differentiable_leaves(specs: Sequence[Spec], wrt: Sequence[int]) -> list[int]:
     """The leaf numbers of the parameters to differentiate. Raises TypeError if one is no float."""
     firsts, count = [], 0
     for spec in specs:
@@ -332,7 +350,7 @@ def _holds_no_float(k: int, spec: Spec) -> str:
     return f"argument {k} ({spec}) holds no float to differentiate"
 
 
-def _value_and_aux(result: Tree, request: Request) -> tuple[Tree, Tree | None]:
+def value_and_aux(result: Tree, request: Request) -> tuple[Tree, Tree | None]:
     if not request.has_aux:
         return result, None
     if result[0] != "tuple" or len(result[1]) != 2:
@@ -344,7 +362,7 @@ def _seeds(program: Program, value: Tree, request: Request) -> list[int]:
     """The results whose cotangents drive the sweep."""
     results = program.function.results
     if request.kind == "vjp":
-        return [k for k, _ in _leaf_flavours(value) if results[k].type.dtype in FLOATS]
+        return [k for k, _ in leaf_flavours(value) if results[k].type.dtype in FLOATS]
     if value[0] == "leaf":
         t = results[value[1]].type
         if t.dtype in FLOATS and (isinstance(t, Scalar) or t.rank == 0):

@@ -25,7 +25,7 @@ FLOORS = [
     ["backends"],
     ["runtime"],
     ["pipeline"],
-    ["kernel"],
+    ["kernel", "exporting"],
     ["api"],
     ["testing"],
     ["cli", "explain", "viz", "interop"],
