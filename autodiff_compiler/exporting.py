@@ -34,12 +34,16 @@ Dims = Mapping[str, Sequence[Sequence[str]]]
 
 @dataclass(frozen=True)
 class Export:
-    """`memory`: "none", "workspace" or "allocator"; `reason`: why an allocator is needed."""
+    """`memory`: "none", "workspace" or "allocator"; `reason`: why an allocator is needed.
+
+    `interface`: the parameters of the last function written, the gradient.
+    """
 
     paths: tuple[Path, ...]
     name: str
     memory: str
     reason: str
+    interface: Interface
 
 
 def export(
@@ -68,7 +72,7 @@ def export(
         raise FileExistsError(
             f"{names} in {os.fspath(folder)}: changed since the export, or not by this command"
         ) from None
-    return Export(tuple(paths), own, package.memory, package.reason)
+    return Export(tuple(paths), own, package.memory, package.reason, entries[-1].interface)
 
 
 _MARK = re.compile(r"/\* autodiff_compiler export \w+ ([0-9a-f]{16}) \*/\n")
@@ -196,7 +200,7 @@ def _title(function: Callable[..., Any], request: Request) -> list[str]:
     code = getattr(own, "__code__", None)
     place = f" of {os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else ""
     label = f"{getattr(own, '__name__', 'function')}({', '.join(names)}){place}"
-    by = ", ".join(names[k] for k in request.wrt)
+    by = " and ".join(", ".join(names[k] for k in request.wrt).rsplit(", ", 1))
     tail = f", and its gradient by {by}" if request.kind != "compile" else ""
     aux = ["Of the pair that the function returns, the first item is the value."]
     made = f"Made by autodiff_compiler {__version__}."

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...errors import Span, UnsupportedError
+from ...errors import NO_SPAN, Span, UnsupportedError
 from ...ir.graph import Function
 from ...ir.types import BOOL
 from .portable import Codes, Interface, Leaf, PortableKernel
@@ -59,22 +59,24 @@ def make_package(
     name: str, title: Sequence[str], entries: Sequence[Entry], workspace_only: bool = False
 ) -> Package:
     """The files of a package. Raises UnsupportedError if `workspace_only` and no size is known."""
-    reason, codes = "", Codes()
+    reason, codes, places = "", Codes(), dict[str, Span]()
     table = helper_table(True, name)
     reckoners, bytes_of = working_memory(table)
     table |= reckoners
     try:
         written = [_write(e, codes, True) for e in entries]
         for w in written:
+            places |= w.kernel.places
             if w.takes_memory:
                 _reckon(w, bytes_of)
     except NotKnown as unknown:
-        reason = str(unknown)
+        span = places.get(unknown.place, NO_SPAN)
+        reason = _said(span, unknown.why)
         if workspace_only:
             raise UnsupportedError(
-                f"the size of the workspace is not known on entry: {reason}",
-                hint="without --workspace-only the function takes an allocator",
-            ) from None
+                f"the size of the workspace is not known on entry: {unknown.why}", span,
+                "leave out --workspace-only: then the function takes an allocator",
+            ) from None  # fmt: skip
         codes, table = Codes(), helper_table(False, name)
         written = [_write(e, codes, False) for e in entries]
     needed = any(w.takes_memory for w in written)

@@ -98,6 +98,8 @@ class PortableKernel(Kernel):
         self.codes = codes
         self.sized = sized
         self.stacks = 0
+        #: The places that comments name.
+        self.places: dict[str, Span] = {}
         reserved = {*library_names(), symbol, *interface.names, *RESERVED}
         self.names = Names(C, reserved)
         hints = {v.name for v in self.made} | set(interface.names)
@@ -161,6 +163,12 @@ class PortableKernel(Kernel):
                 self.w.line(f"*{leaf.name} = {self.text(v)};")
             elif self.storage.where[v].output != k:
                 self._copy_result(v, place)
+
+    def at_line(self, span: Span) -> None:
+        count = len(self.w.lines)
+        super().at_line(span)
+        for line in flat(self.w.lines[count:]):
+            self.places[line.text] = span
 
     # --- checks -----------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ __all__ = ["NotKnown", "reckoning"]
 
 
 class NotKnown(Exception):
-    """No bound on the memory follows from the sizes. `place`: the number of the user's line, or 0."""
+    """No bound on the memory follows from the sizes. `place`: the comment with the user's line."""
 
     def __init__(self, place: str, why: str):
         self.place, self.why = place, why
@@ -84,7 +84,7 @@ def _tree(lines: Iterable[Line]) -> _Block:
     for line in lines:
         text = line.text
         if text.startswith("/*"):
-            place = text.removeprefix("/* ").removesuffix(" */")
+            place = text
         elif text.startswith(("#", "ADC_SIMD")):
             continue
         elif text == "}":
