@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 
 from .._version import __version__
-from . import cache, check, doctor, export, ops, show_source
+from . import cache, check, doctor, export, lint, ops, show_source
 from .faults import EXIT_CODES, INTERRUPTED, PIPE_CLOSED, REFUSED, Fault
 
 __all__ = ["main"]
 
 #: Each module has `add_parser(subparsers)`, which sets `run(options) -> exit code` as a default.
-COMMANDS = (show_source, check, export, ops, cache, doctor)
+COMMANDS = (show_source, check, lint, export, ops, cache, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

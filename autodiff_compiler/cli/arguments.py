@@ -29,7 +29,7 @@ def evaluated(text: str, namespace: Mapping[str, Any]) -> tuple[tuple[Any, ...],
 
 
 #: How numbers are drawn, in the order in which this is tried.
-_KINDS = ("from -2 to 2", "from 0.1 to 0.9", "positive definite matrices, else from 0.1 to 0.9")
+_KINDS = ("from -2 to 2", "from 0.1 to 0.9", "from 0.1 to 0.9, square matrices positive definite")
 
 
 def random_arguments(
@@ -53,7 +53,7 @@ def random_arguments(
         if np.all(np.isfinite(np.asarray(_first_number(result), dtype=float))):
             return args, _KINDS[kind]
         last = "its value is not finite"
-    raise error(f"no random arguments fit the function ({last}); give some with --args")
+    raise error(f"no random arguments fit the function ({last}); give others with --args")
 
 
 def _first_number(result: Any) -> Any:

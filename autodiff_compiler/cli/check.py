@@ -15,9 +15,9 @@ from ..signature import describe, leaf_specs
 from ..testing.report import DIFFERENCES, DUAL, OTHER, Cell, Report, Row, gradient_report
 from .argtypes import parse_types
 from .arguments import evaluated, random_arguments, shown
-from .faults import DIFFERENT, error, refusal
+from .faults import DIFFERENT, Fault, error, refusal
 from .loading import load_function
-from .show_source import EPILOG_TYPES, argnums_of, parameters_of
+from .show_source import EPILOG_TYPES, argnums_of, note_on, parameters_of
 
 __all__ = ["add_parser"]
 
@@ -80,14 +80,14 @@ def run(options: argparse.Namespace) -> int:
     if not callable(function) or getattr(function, "__autodiff__", None) is not None:
         raise error(f"{options.target} is the derivative of a function; check that function")
     names = _positional(function)
-    args, how = _arguments(options, function, names)
+    args, how, note = _arguments(options, function, names)
     numbers = _numbers(options.argnums, found, function, names, args)
     try:
         report = gradient_report(
             function, args, numbers, rtol=options.rtol, has_aux=decorated and found.has_aux
         )
     except CompileError as cause:
-        raise refusal(cause) from None
+        raise refusal(cause, note) from None
     except Exception as cause:
         what = f"{function.__name__} at {_given(names, args)}"
         raise error(f"{what}: {type(cause).__name__}: {cause}") from None
@@ -114,8 +114,8 @@ def _positional(function: Callable[..., Any]) -> list[str]:
 
 def _arguments(
     options: argparse.Namespace, function: Callable[..., Any], names: Sequence[str]
-) -> tuple[tuple[Any, ...], str]:
-    """The arguments, and the part of the heading that says where they come from."""
+) -> tuple[tuple[Any, ...], str, str]:
+    """The arguments, the part of the heading that says where they come from, a note for refusals."""
     if options.args is not None:
         args, kwargs = evaluated(options.args, getattr(function, "__globals__", {}))
         try:
@@ -123,11 +123,16 @@ def _arguments(
         except TypeError as cause:
             raise error(f"--args: {cause}") from None
         bound.apply_defaults()
-        return tuple(bound.arguments[n] for n in names), ""
-    by_name = {p.name: p.typed for p in parameters_of(function, parse_types(options.types))}
+        return tuple(bound.arguments[n] for n in names), "", ""
+    parameters = parameters_of(function, parse_types(options.types))
+    by_name = {p.name: p.typed for p in parameters}
+    note = note_on(parameters)
     typed = [(n, by_name[n]) for n in names]
-    args, kind = random_arguments(function, typed, _sizes(options.sizes), options.seed)
-    return args, f", at random numbers {kind} (--seed {options.seed})"
+    try:
+        args, kind = random_arguments(function, typed, _sizes(options.sizes), options.seed)
+    except Fault as fault:
+        raise Fault(f"{fault}\nnote: {note}" if note else str(fault)) from None
+    return args, f", at random numbers {kind} (--seed {options.seed})", note
 
 
 def _sizes(text: str) -> dict[str, int]:

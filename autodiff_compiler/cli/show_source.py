@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True)
-class _Parameter:
+class Parameter:
     """`origin`: "given", "default" (its default value's type) or "assumed"."""
 
     name: str
@@ -123,7 +123,7 @@ class Job:
     function: Callable[..., Any]
     place: str
     request: Request
-    parameters: tuple[_Parameter, ...]
+    parameters: tuple[Parameter, ...]
     reason: str
 
 
@@ -184,7 +184,7 @@ def argnums_of(
     return 0, "its first parameter, for want of --argnums"
 
 
-def parameters_of(function: Callable[..., Any], types: dict[str, Typed]) -> tuple[_Parameter, ...]:
+def parameters_of(function: Callable[..., Any], types: dict[str, Typed]) -> tuple[Parameter, ...]:
     own = innermost(function)
     signature = inspect.signature(own, follow_wrapped=False)
     for name in types:
@@ -194,18 +194,18 @@ def parameters_of(function: Callable[..., Any], types: dict[str, Typed]) -> tupl
     return tuple(_parameter(p, types.get(p.name)) for p in signature.parameters.values())
 
 
-def _parameter(parameter: inspect.Parameter, typed: Typed | None) -> _Parameter:
+def _parameter(parameter: inspect.Parameter, typed: Typed | None) -> Parameter:
     name = parameter.name
     if typed is not None:
-        return _Parameter(name, typed, "given")
+        return Parameter(name, typed, "given")
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return _Parameter(name, _typed(TreeSpec("tuple", ())), "assumed")
+        return Parameter(name, _typed(TreeSpec("tuple", ())), "assumed")
     if parameter.kind is parameter.VAR_KEYWORD:
-        return _Parameter(name, _typed(TreeSpec("dict", ())), "assumed")
+        return Parameter(name, _typed(TreeSpec("dict", ())), "assumed")
     if parameter.default is parameter.empty:
-        return _Parameter(name, _typed(ScalarSpec("f64")), "assumed")
+        return Parameter(name, _typed(ScalarSpec("f64")), "assumed")
     try:
-        return _Parameter(name, _typed(describe(parameter.default)), "default")
+        return Parameter(name, _typed(describe(parameter.default)), "default")
     except TypeError as cause:
         raise error(f"the default value of {name}: {cause}") from None
 
@@ -235,7 +235,7 @@ def _spelled(spec: Spec) -> str:
     return f"({inside})" if spec.kind == "tuple" else f"[{inside}]"
 
 
-def _check_floats(parameters: Sequence[_Parameter], wrt: Sequence[int]) -> None:
+def _check_floats(parameters: Sequence[Parameter], wrt: Sequence[int]) -> None:
     for k in wrt:
         name, typed = parameters[k].name, parameters[k].typed
         dtypes = [leaf.dtype for leaf in leaf_specs(typed.spec)]
@@ -314,8 +314,12 @@ def _after(job: Job, name: str) -> str:
 
 
 def note_of(job: Job) -> str:
+    return note_on(job.parameters)
+
+
+def note_on(parameters: Sequence[Parameter]) -> str:
     """A refusal often comes of a type that was assumed."""
-    names = [p.name for p in job.parameters if p.origin == "assumed"]
+    names = [p.name for p in parameters if p.origin == "assumed"]
     if not names:
         return ""
     those = f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.op import NON_DIFFERENTIABLE, Op, register
+from ..ir.op import NON_DIFFERENTIABLE, Kink, Op, register
 from ..ir.types import F32, F64, I64, Array, Scalar, Type, is_array
 
 _SORTED = (F64, F32, I64)
@@ -34,6 +34,7 @@ argsort = register(
         evaluate=lambda attrs, x: np.argsort(x, axis=attrs["axis"], kind="stable"),
         vjp=NON_DIFFERENTIABLE, cost=2, numpy="np.argsort({x}, axis={axis}, kind='stable')",
         c="adc_argsort", spellings=("np.argsort", "ndarray.argsort"),
+        kinks=(Kink("entries are equal", "that of the order in which a stable sort leaves them"),),
     )
 )  # fmt: skip
 

@@ -9,22 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..ir.op import Op, register
+from ..ir.op import Kink, Op, register
 from ..ir.types import FLOATS, Scalar, Type
 from . import numerics
-from .elementwise import and_, broadcast_known, elementwise, exp, log, log1p, rint, select
+from .elementwise import (
+    MULTIPLES,
+    and_,
+    broadcast_known,
+    elementwise,
+    exp,
+    log,
+    log1p,
+    rint,
+    select,
+)
 
 _SQRT_PI = 1.772453850905516
 _SQRT_2_PI = 2.5066282746310002
 
 
-def special(name: str, vjp: Any, c: str, *spellings: str, arity: int = 1) -> Op:
+def special(
+    name: str, vjp: Any, c: str, *spellings: str, arity: int = 1, kinks: tuple[Kink, ...] = ()
+) -> Op:
     """A function of `numerics`; `c`: the name that C calls, of a double."""
     evaluate: Callable[..., Any] = getattr(numerics, name)
     holes = ", ".join("{" + letter + "}" for letter in "xyz"[:arity])
     return elementwise(
         name, evaluate, vjp=vjp, numpy=f"{name}({holes})", c=f"{c}{{f}}({holes})", cost=2,
-        spellings=spellings,
+        spellings=spellings, kinks=kinks,
     )  # fmt: skip
 
 
@@ -77,7 +89,8 @@ log_expit = special(
     "log_expit", lambda g, y, x: [g * expit(-x)], "adc_log_expit", "scipy.special.log_expit"
 )
 logit = special(
-    "logit", lambda g, y, x: [g / (x * (1 - x))], "adc_logit", "scipy.special.logit"
+    "logit", lambda g, y, x: [g / (x * (1 - x))], "adc_logit", "scipy.special.logit",
+    kinks=(Kink("its argument is 0 or 1", "infinite"),),
 )  # fmt: skip
 
 # --- the gamma function -----------------------------------------------------------------------
@@ -132,7 +145,7 @@ def _slope(a: Any, b: Any) -> Any:
 #: number but for rounding.
 remainder = special(
     "remainder", lambda g, y, a, b: [g, -g * rint((a - y) / b)], "remainder", "math.remainder",
-    arity=2,
+    arity=2, kinks=(MULTIPLES,),
 )  # fmt: skip
 
 # --- entropies --------------------------------------------------------------------------------
