@@ -80,6 +80,15 @@ def divisions(x, y):
     return np.sum(a + b + c) / len(x)
 
 
+def cross_entropy(W, x, k):
+    z = W @ x
+    z = z - np.max(z)  # kink
+    history = []
+    for _ in range(3):
+        history.append(np.log(np.sum(np.exp(z))))
+    return history[1] - z[k] + len(history)
+
+
 def checked(x):
     assert x > 0.0
     return np.sqrt(x) + np.log(x)
@@ -113,6 +122,7 @@ PROGRAMS = {
     "structurally_zero": (structurally_zero, (S, S)),
     "guarded": (guarded, (V, S)),
     "divisions": (divisions, (V, S)),
+    "cross_entropy": (cross_entropy, (np.ones((3, 4)), V, 1)),
     "checked": (checked, (S,)),
     "said_to_be_constant": (said_to_be_constant, (S,)),
     "passive": (passive, (S, np.arange(3))),

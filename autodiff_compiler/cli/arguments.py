@@ -95,6 +95,11 @@ class _Draw:
         if dtype == "bool":
             return np.asarray(self.rng.random(shape) < 0.5)
         if dtype not in FLOATS:
+            # Indices that stand side by side, such as the two ends of an edge, differ.
+            if len(shape) == 2 and shape[1] <= 3:
+                return (
+                    self.rng.random((shape[0], 3)).argsort(1)[:, : shape[1]].astype(_DTYPES[dtype])
+                )
             return np.asarray(self.rng.integers(0, 3, shape)).astype(_DTYPES[dtype])
         low, high = (-2.0, 2.0) if self.kind == 0 else (0.1, 0.9)
         x = np.asarray(self.rng.uniform(low, high, shape))

@@ -216,6 +216,11 @@ def _verdict(report: Report) -> str:
     only = all(
         name == DIFFERENCES for row in wrong for name, cell in row.cells.items() if cell.status == "wrong"
     )  # fmt: skip
+    if any("nan" in mine or "inf" in mine for row in wrong for cell in row.cells.values()
+           for _, mine, _ in cell.entries):  # fmt: skip
+        return (
+            "DISAGREES: a nan or an infinity may come of a kink; `lint` says where there are some"
+        )
     if only:
         return (
             "DISAGREES with differences alone: they mean nothing at a kink or a jump, and see\n"

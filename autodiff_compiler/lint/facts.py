@@ -1,6 +1,7 @@
 """What can be known of the size of numbers: intervals, from how they are made and from conditions.
 
-Everything said here holds; what is not known is the interval of all numbers.
+Everything said here holds of numbers that neither overflow nor vanish by rounding, and of sums that are
+not empty; what is not known is the interval of all numbers.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _over(a: Interval, b: Interval) -> Interval:
     if not b.holds(">", 0):
         return ALL
     if a.low >= 0:
-        return POSITIVE if a.holds(">", 0) and b.high < _INF else NOT_NEGATIVE
+        return POSITIVE if a.holds(">", 0) else NOT_NEGATIVE
     return Interval(high=0.0) if a.high <= 0 else ALL
 
 
@@ -135,7 +136,7 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "maximum": _larger, "minimum": _smaller, "fmax": lambda a, b: a.joined(b),
     "fmin": lambda a, b: a.joined(b),
     "select": lambda m, a, b: a.joined(b), "sum": lambda a: a if a.low == a.high == 0 else (
-        NOT_NEGATIVE if a.low >= 0 else Interval(high=0.0) if a.high <= 0 else ALL),
+        POSITIVE if a.holds(">", 0) else        NOT_NEGATIVE if a.low >= 0 else Interval(high=0.0) if a.high <= 0 else ALL),
     "pow": lambda a, b: POSITIVE if a.holds(">", 0) else NOT_NEGATIVE if a.low >= 0 else ALL,
     "length": lambda s: NOT_NEGATIVE,
 }  # fmt: skip

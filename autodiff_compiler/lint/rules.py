@@ -133,7 +133,7 @@ class _Linter:
                     self.node(node)
 
     def node(self, node: Node) -> None:
-        if node.op is DIM:
+        if node.op is DIM or node.op.name == "length":
             return
         if node.op.vjp is NON_DIFFERENTIABLE:
             if any(v in self.varied for v in node.operands):

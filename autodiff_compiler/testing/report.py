@@ -24,8 +24,8 @@ DUAL, DIFFERENCES, OTHER = "dual numbers", "differences", "other back end"
 class Cell:
     """One comparison. `status`: "ok", "wrong" or "none" (there is nothing to compare with).
 
-    `error`: the largest difference, as a part of the gradient's largest entry. `entries`: what
-    differs, as (index, ours, reference).
+    `error`: the largest difference, as a part of the gradient's largest entry (or of 1e-5, if that
+    is larger). `entries`: what differs, as (index, ours, reference).
     """
 
     status: str
@@ -162,9 +162,8 @@ def _cell(ours: Any, reference: Any, bound: Any) -> Cell:
     entries = tuple((where, a, b) for _, _, where, a, b, _ in table.rows)
     pairs = [(x, y) for x, y in zip(leaves(ours), leaves(reference)) if y is not None]
     gaps = [_gap(x, y) for x, y in pairs if np.shape(x) == np.shape(y)]
-    scale = max(_largest(reference), _largest(ours))
-    error = max(gaps, default=0.0) / scale if scale else max(gaps, default=0.0)
-    return Cell("wrong" if entries else "ok", error, entries)
+    scale = max(_largest(reference), _largest(ours), 1e-5)
+    return Cell("wrong" if entries else "ok", max(gaps, default=0.0) / scale, entries)
 
 
 def _gap(x: Any, y: Any) -> float:
