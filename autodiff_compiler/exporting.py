@@ -120,6 +120,8 @@ def _value(program: Program, request: Request, tree: Any = None, aux: bool = Fal
     value = kernel.value_and_aux(tree, replace(request, has_aux=request.has_aux or aux))[0]
     if program.raises:
         raise UnsupportedError("there is nothing to export: every call raises an exception")
+    if value[0] not in ("leaf", "static"):
+        raise TypeError(f"what is exported gives a float, and this function gives a {value[0]}")
     if value[0] != "leaf":
         raise UnsupportedError("the function gives no number that depends on its arguments")
     result = program.function.results[value[1]].type

@@ -104,6 +104,13 @@ def test_refusals_and_bad_arguments(check):
     assert (code, out) == (2, "") and "ValueError" in err
 
 
+def test_what_cannot_be_passed_on_is_no_silent_default(check):
+    source = "def f(x, *, sign=1.0):\n    return x * sign\n"
+    assert check("mine.py:f", "--args", "2.0", source=source)[0] == 0
+    code, out, err = check("mine.py:f", "--args", "2.0, sign=-1.0")
+    assert (code, out) == (2, "") and "check takes no sign" in err
+
+
 # --- in Python ---------------------------------------------------------------------------------------
 
 

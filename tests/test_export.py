@@ -248,6 +248,8 @@ def test_a_refusal_writes_nothing(command, tmp_path):
     Path("mine.py").write_text("def f(x):\n    return [x, x]\n")
     assert command("mine.py:f", "-o", "c")[0] == 2
     assert command(NEURON, "-o", "c", "--name", "a-b")[0] == 2
+    code, _, err = command(NEURON, "-o", "mine.py")
+    assert code == 2 and err == "error: mine.py: Not a directory\n"
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["mine.py"]
 
 

@@ -122,6 +122,9 @@ def _arguments(
             bound = inspect.signature(function, follow_wrapped=False).bind(*args, **kwargs)
         except TypeError as cause:
             raise error(f"--args: {cause}") from None
+        for name in bound.arguments:
+            if name not in names:
+                raise error(f"--args: check takes no {name}, only parameters by position")
         bound.apply_defaults()
         return tuple(bound.arguments[n] for n in names), "", ""
     parameters = parameters_of(function, parse_types(options.types))

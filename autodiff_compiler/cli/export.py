@@ -70,8 +70,10 @@ def run(options: argparse.Namespace) -> int:
         raise refusal(cause, note_of(job)) from None
     except FileExistsError as cause:
         raise error(f"{cause}; --force replaces them") from None
-    except (TypeError, ValueError) as cause:
-        raise error(str(cause)) from None
+    except TypeError as cause:
+        raise error(f"{options.target}: {cause}") from None
+    except ValueError as cause:
+        raise error(f"{cause} with --name") from None
     except OSError as cause:
         raise error(f"{options.output}: {cause.strerror or cause}") from None
     print("\n".join(_report(done, options.output)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -25,6 +26,8 @@ def publish(folder: Path, files: Mapping[str, str], ours: Callable[[str], bool])
     Raises Foreign if it does not, and OSError; nothing has been changed then.
     """
     folder = Path(os.path.realpath(folder))
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     targets = [folder / name for name in files]
     foreign = [path for path in targets if os.path.lexists(path) and not _is_ours(path, ours)]
     if foreign:
