@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -145,6 +146,21 @@ class Kernel:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {**self.graph()._repr_mimebundle_(), "text/plain": repr(self)}
 
+    def export_c(
+        self, folder: str | os.PathLike[str], *, name: str | None = None, force: bool = False,
+        workspace_only: bool = False,
+    ) -> Any:  # fmt: skip
+        """Writes the function and its gradient as C99 into the folder: NAME.c, NAME.h, main.c.
+
+        See `autodiff_compiler.exporting.export` for the options, the result and what it raises.
+        """
+        from .exporting import export
+
+        assert self.origin is not None
+        function, request, specs = self.origin
+        options: dict[str, Any] = {"name": name, "force": force, "workspace_only": workspace_only}
+        return export(function, request, specs, folder, **options)
+
     @cached_property
     def plan(self) -> Plan:
         program = self.program
@@ -196,19 +212,19 @@ def _writing(run: Callable[..., tuple], writes: Sequence[int]) -> Callable[..., 
 
 
 def _out_leaves(program: Program, count: int) -> Iterator[OutLeaf]:
-    flavours = dict(_leaf_flavours(program.result))
+    flavours = dict(leaf_flavours(program.result))
     for k, value in enumerate(program.function.results[:count]):
         kind = "array" if isinstance(value.type, Array) else "scalar"
         rank = value.type.rank if isinstance(value.type, Array) else 0
         yield OutLeaf(kind, value.type.dtype, flavours.get(k, False), rank)
 
 
-def _leaf_flavours(tree: Tree) -> Iterator[tuple[int, bool]]:
+def leaf_flavours(tree: Tree) -> Iterator[tuple[int, bool]]:
     if tree[0] == "leaf":
         yield tree[1], tree[2]
     elif tree[0] in _CONTAINERS:
         for part in tree[-1]:
-            yield from _leaf_flavours(part)
+            yield from leaf_flavours(part)
 
 
 def _plain(tree: Tree) -> Tree:
@@ -300,10 +316,10 @@ def differentiate(
     """The program of value and gradient, or of a pullback, of `program`."""
     leaves = differentiable_leaves(specs, request.wrt)
     # What always raises stops at its check, whatever would be returned.
-    value, aux = (_ANY, None) if program.raises else _value_and_aux(program.result, request)
-    keep = [] if request.kind == "vjp" else [k for k, _ in _leaf_flavours(program.result)]
+    value, aux = (_ANY, None) if program.raises else value_and_aux(program.result, request)
+    keep = [] if request.kind == "vjp" else [k for k, _ in leaf_flavours(program.result)]
     if request.kind == "grad":
-        keep = [k for k, _ in _leaf_flavours(aux)] if aux else []
+        keep = [k for k, _ in leaf_flavours(aux)] if aux else []
     seeds = _seeds(program, value, request)
     passes = pipeline.gradient_passes(leaves, seeds, keep, request.kind == "vjp", fast)
     function = pipeline.run(program.function, passes, watch)
@@ -359,7 +375,7 @@ def _holds_no_float(k: int, spec: Spec) -> str:
     return f"argument {k} ({spec}) holds no float to differentiate"
 
 
-def _value_and_aux(result: Tree, request: Request) -> tuple[Tree, Tree | None]:
+def value_and_aux(result: Tree, request: Request) -> tuple[Tree, Tree | None]:
     if not request.has_aux:
         return result, None
     if result[0] != "tuple" or len(result[1]) != 2:
@@ -371,7 +387,7 @@ def _seeds(program: Program, value: Tree, request: Request) -> list[int]:
     """The results whose cotangents drive the sweep."""
     results = program.function.results
     if request.kind == "vjp":
-        return [k for k, _ in _leaf_flavours(value) if results[k].type.dtype in FLOATS]
+        return [k for k, _ in leaf_flavours(value) if results[k].type.dtype in FLOATS]
     if value[0] == "leaf":
         t = results[value[1]].type
         if t.dtype in FLOATS and (isinstance(t, Scalar) or t.rank == 0):

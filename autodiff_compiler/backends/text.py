@@ -63,6 +63,7 @@ C = Language(
         **{op: 60 for op in "== != < <= > >=".split()},
         **{op: _UNARY + 1 for op in "| ^ &".split()},
         "||": 55,
+        "?": 55,
     },
 )
 

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Sequence
 
 from .._version import __version__
-from . import cache, contrast, doctor, explain, graph, ops, show_source
+from . import cache, check, contrast, doctor, explain, export, graph, lint, ops, show_source
 from .faults import EXIT_CODES, INTERRUPTED, PIPE_CLOSED, REFUSED, Fault
 
 __all__ = ["main"]
 
 #: Each module has `add_parser(subparsers)`, which sets `run(options) -> exit code` as a default.
-COMMANDS = (show_source, graph, explain, contrast, ops, cache, doctor)
+COMMANDS = (
+    show_source, graph, explain, contrast, check, lint, export, ops, cache, doctor,
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -42,10 +42,11 @@ T = TypeVar("T")
 
 
 class Typed(NamedTuple):
-    """A type as it was written, and what it says."""
+    """A type as it was written, and what it says. `dims`: the words for them, array by array."""
 
     spec: Spec
     text: str
+    dims: tuple[tuple[str, ...], ...] = ()
 
 
 class _Token(NamedTuple):
@@ -63,6 +64,7 @@ def parse_types(text: str) -> dict[str, Typed]:
 class _Parser:
     def __init__(self, text: str):
         self.text = text
+        self.dims: list[tuple[str, ...]] = []
         self.token = _Token("mark", "", 0, 0)
         self.last_end = 0
         self.advance()
@@ -108,10 +110,10 @@ class _Parser:
                 raise self.fault(f"{token.text} has a type already")
             self.advance()
             self.expect(":", f"after the parameter {token.text}")
-            start = self.token.start
+            start, self.dims = self.token.start, []
             spec = self.type()
             written = self.text[start : self.last_end]
-            found[token.text] = Typed(spec, " ".join(written.split()))
+            found[token.text] = Typed(spec, " ".join(written.split()), tuple(self.dims))
             if self.token.kind != "end":
                 self.expect(",", "between parameters")
         return found
@@ -165,15 +167,17 @@ class _Parser:
         if self.at("["):
             if dtype != token.text:
                 raise self.fault(f"arrays are written {dtype}[...]", token.start, token.end)
-            return ArraySpec(dtype, tuple(self.series("]", self.dim)))
+            words = self.series("]", self.dim)
+            self.dims.append(tuple("" if word == ":" else word for word in words))
+            return ArraySpec(dtype, tuple(word == "1" for word in words))
         if dtype not in SCALAR_DTYPES:
             raise self.fault(
                 f"{dtype} is a type of arrays: write {dtype}[n]", token.start, token.end
             )
         return ScalarSpec(dtype, python=token.text in PYTHON_SCALARS)
 
-    def dim(self) -> bool:
-        """Whether a dim is known to be 1."""
+    def dim(self) -> str:
+        """A dim as it is written; the number 1 is known to be 1."""
         if not (self.token.kind in ("name", "number") or self.at(":")) or "." in self.token.text:
             raise self.fault("expected a dim: a name, a number or ':'")
-        return self.advance().text == "1"
+        return self.advance().text

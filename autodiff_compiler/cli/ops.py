@@ -27,8 +27,8 @@ Printed by `python -m autodiff_compiler ops`; do not edit. One line for each op 
 intermediate form: what users write for it, the dtypes that it takes, and its derivative as the
 compiler writes it. There `x`, `y`, `z` are the operands, `out` is the result and `g` the
 cotangent of the result; each operand gets its own, in their order. Broadcasting is undone
-afterwards. Every op runs in both back ends. What happens where a derivative does not exist stands in
-[the table of kinks](language.md#kinks).
+afterwards. Every op runs in both back ends. The last column says where a derivative does not exist,
+and what is taken there; [the table of kinks](language.md#kinks) says it of all functions.
 """
 _KINDS = {
     "elementwise": "Elementwise", "reduce": "Reductions", "contract": "Products",
@@ -64,15 +64,16 @@ def page() -> str:
 
 
 def _table(title: str, rows: Iterable[Sequence[str]]) -> str:
-    head = ["op", "written as", "dtypes", "derivative"]
-    lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---|---|---|---|"]
+    head = ["op", "written as", "dtypes", "derivative", "where there is none"]
+    lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---|---|---|---|---|"]
     lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
     return "\n".join([*lines, ""])
 
 
-def _row(op: Op) -> tuple[str, str, str, str]:
+def _row(op: Op) -> tuple[str, str, str, str, str]:
     spelled = ", ".join(f"`{s}`" for s in op.spellings)
-    return f"`{op.name}`", spelled, _dtypes(op), _derivative(op)
+    kinks = "; ".join(f"{kink.at}: {kink.slope}" for kink in op.kinks)
+    return f"`{op.name}`", spelled, _dtypes(op), _derivative(op), kinks
 
 
 def _others() -> str:

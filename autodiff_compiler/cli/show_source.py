@@ -34,16 +34,18 @@ if TYPE_CHECKING:
     from ..ir.graph import Function
     from ..kernel import Kernel
 
-EPILOG = f"""\
+EPILOG_TYPES = """\
 types:
   f64 i64 bool           Python's float, int, bool
   np.f64 f32 np.i64 i32  NumPy's numbers
   f64[n,3] f64[n,1]      arrays; a dim that is 1 is known to be 1, every other one is free
   (f64, f64) [f64, i64]  a tuple, a list
-  {{'a': f64[n]}}          a dict
+  {'a': f64[n]}          a dict
   None 'text'            a value that is known
 A parameter without a type has that of its default value; without one, it is an f64 scalar. The
-heading of the output names the types that were assumed.
+heading of the output names the types that were assumed."""
+EPILOG = f"""\
+{EPILOG_TYPES}
 
 examples:
   python -m autodiff_compiler show-source neuron.py:loss --argnums w,b
@@ -90,7 +92,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    job = _job(options)
+    job = job_of(options)
     language = "ir" if options.print_after else options.backend
     text = _heading(job, options, language) + _emitted(job, options)
     if options.check:
@@ -106,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True)
-class _Parameter:
+class Parameter:
     """`origin`: "given", "default" (its default value's type) or "assumed"."""
 
     name: str
@@ -115,35 +117,35 @@ class _Parameter:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """`reason`: why these parameters are differentiated by, for the heading."""
 
     function: Callable[..., Any]
     place: str
     request: Request
-    parameters: tuple[_Parameter, ...]
+    parameters: tuple[Parameter, ...]
     reason: str
 
 
-def _job(options: argparse.Namespace) -> _Job:
+def job_of(options: argparse.Namespace) -> Job:
     types = parse_types(options.types)
     found = load_function(options.target)
     decorated = getattr(found, "__autodiff__", None) is not None
     function = found.primal if decorated else found
-    parameters = _parameters(function, types)
+    parameters = parameters_of(function, types)
     kind = _kind(options, found.transform if decorated else "grad")
     if kind == "compile":
         if options.argnums is not None:
             raise error("--argnums: nothing is differentiated; leave it out, or ask for a gradient")
         request, reason = Request("compile"), ""
     else:
-        argnums, reason = _argnums(options.argnums, found, function)
+        argnums, reason = argnums_of(options.argnums, found, function)
         wrt = (argnums,) if isinstance(argnums, int) else argnums
         single = isinstance(argnums, int)
         request = Request(kind, wrt, single, decorated and found.has_aux)
         _check_floats(parameters, wrt)
     place = options.target.rpartition(":")[0]
-    return _Job(function, os.path.basename(place), request, parameters, reason)
+    return Job(function, os.path.basename(place), request, parameters, reason)
 
 
 def _kind(options: argparse.Namespace, own: str) -> str:
@@ -156,18 +158,18 @@ def _kind(options: argparse.Namespace, own: str) -> str:
     return own
 
 
-def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
+def innermost(function: Callable[..., Any]) -> Callable[..., Any]:
     """The user's own function, below all transforms."""
     while (inner := getattr(function, "__autodiff__", None)) is not None:
         function = inner["function"]
     return function
 
 
-def _argnums(
+def argnums_of(
     text: str | None, found: Callable[..., Any], function: Callable[..., Any]
 ) -> tuple[int | tuple[int, ...], str]:
     """Positions, and where they come from."""
-    own = _innermost(function)
+    own = innermost(function)
     if text is not None:
         items = [item.strip() for item in text.split(",")]
         asked = [int(i) if re.fullmatch(r"-?\d+", i) else i for i in items if i]
@@ -182,8 +184,8 @@ def _argnums(
     return 0, "its first parameter, for want of --argnums"
 
 
-def _parameters(function: Callable[..., Any], types: dict[str, Typed]) -> tuple[_Parameter, ...]:
-    own = _innermost(function)
+def parameters_of(function: Callable[..., Any], types: dict[str, Typed]) -> tuple[Parameter, ...]:
+    own = innermost(function)
     signature = inspect.signature(own, follow_wrapped=False)
     for name in types:
         if name not in signature.parameters:
@@ -192,18 +194,18 @@ def _parameters(function: Callable[..., Any], types: dict[str, Typed]) -> tuple[
     return tuple(_parameter(p, types.get(p.name)) for p in signature.parameters.values())
 
 
-def _parameter(parameter: inspect.Parameter, typed: Typed | None) -> _Parameter:
+def _parameter(parameter: inspect.Parameter, typed: Typed | None) -> Parameter:
     name = parameter.name
     if typed is not None:
-        return _Parameter(name, typed, "given")
+        return Parameter(name, typed, "given")
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return _Parameter(name, _typed(TreeSpec("tuple", ())), "assumed")
+        return Parameter(name, _typed(TreeSpec("tuple", ())), "assumed")
     if parameter.kind is parameter.VAR_KEYWORD:
-        return _Parameter(name, _typed(TreeSpec("dict", ())), "assumed")
+        return Parameter(name, _typed(TreeSpec("dict", ())), "assumed")
     if parameter.default is parameter.empty:
-        return _Parameter(name, _typed(ScalarSpec("f64")), "assumed")
+        return Parameter(name, _typed(ScalarSpec("f64")), "assumed")
     try:
-        return _Parameter(name, _typed(describe(parameter.default)), "default")
+        return Parameter(name, _typed(describe(parameter.default)), "default")
     except TypeError as cause:
         raise error(f"the default value of {name}: {cause}") from None
 
@@ -233,7 +235,7 @@ def _spelled(spec: Spec) -> str:
     return f"({inside})" if spec.kind == "tuple" else f"[{inside}]"
 
 
-def _check_floats(parameters: Sequence[_Parameter], wrt: Sequence[int]) -> None:
+def _check_floats(parameters: Sequence[Parameter], wrt: Sequence[int]) -> None:
     for k in wrt:
         name, typed = parameters[k].name, parameters[k].typed
         dtypes = [leaf.dtype for leaf in leaf_specs(typed.spec)]
@@ -254,16 +256,16 @@ class _Reached(Exception):
         self.function = function
 
 
-def _emitted(job: _Job, options: argparse.Namespace) -> str:
+def _emitted(job: Job, options: argparse.Namespace) -> str:
     try:
         if options.print_after:
             return _after(job, options.print_after)
         return _text(_build(job), options.backend)
     except CompileError as cause:
-        raise refusal(cause, _note(job)) from None
+        raise refusal(cause, note_of(job)) from None
 
 
-def _build(job: _Job, watch: Callable[[str, Function], None] | None = None) -> Kernel:
+def _build(job: Job, watch: Callable[[str, Function], None] | None = None) -> Kernel:
     from ..kernel import build
 
     specs = [p.typed.spec for p in job.parameters]
@@ -271,7 +273,7 @@ def _build(job: _Job, watch: Callable[[str, Function], None] | None = None) -> K
         return build(job.function, job.request, specs, "python", watch)
     except TypeError as cause:
         # `build` says so of arguments and results that have no derivative.
-        raise error(f"{_innermost(job.function).__name__}: {cause}") from None
+        raise error(f"{innermost(job.function).__name__}: {cause}") from None
 
 
 def _text(kernel: Kernel, backend: str) -> str:
@@ -291,7 +293,7 @@ def _text(kernel: Kernel, backend: str) -> str:
         ) from cause
 
 
-def _after(job: _Job, name: str) -> str:
+def _after(job: Job, name: str) -> str:
     from ..ir.show import show
     from ..pipeline import PASS_NAMES
 
@@ -311,9 +313,13 @@ def _after(job: _Job, name: str) -> str:
     raise error(f"--print-after: the pass {name!r} is not run here; run are {', '.join(passed)}")
 
 
-def _note(job: _Job) -> str:
+def note_of(job: Job) -> str:
+    return note_on(job.parameters)
+
+
+def note_on(parameters: Sequence[Parameter]) -> str:
     """A refusal often comes of a type that was assumed."""
-    names = [p.name for p in job.parameters if p.origin == "assumed"]
+    names = [p.name for p in parameters if p.origin == "assumed"]
     if not names:
         return ""
     those = f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}"
@@ -323,7 +329,7 @@ def _note(job: _Job) -> str:
 # --- the heading --------------------------------------------------------------------------------
 
 
-def _heading(job: _Job, options: argparse.Namespace, language: str) -> str:
+def _heading(job: Job, options: argparse.Namespace, language: str) -> str:
     lines = list(_heading_lines(job))
     if options.print_after:
         lines[0] = f"After the pass {options.print_after}: {lines[0]}"
@@ -334,7 +340,7 @@ def _heading(job: _Job, options: argparse.Namespace, language: str) -> str:
     return "/* " + "\n * ".join(lines) + "\n */\n\n"
 
 
-def _heading_lines(job: _Job) -> Iterator[str]:
+def _heading_lines(job: Job) -> Iterator[str]:
     names = [p.name for p in job.parameters]
     called = f"{_label(job.function)}({', '.join(names)}) in {job.place}"
     by = " and ".join(", ".join(names[k] for k in job.request.wrt).rsplit(", ", 1))

@@ -22,6 +22,22 @@ class NonDifferentiable:
 NON_DIFFERENTIABLE = NonDifferentiable()
 
 
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """Where a derivative does not exist, or is no longer what one expects, and what is taken there.
+
+    at      in words: "its argument is 0"
+    slope   the derivative there: "0", "infinite", "one half to each"
+    safe    what excludes it, as comparisons of operands with numbers, of which one must hold: "x != 0"
+    of      the operands that must carry a derivative for it to matter, by letter; all if empty
+    """
+
+    at: str
+    slope: str
+    safe: tuple[str, ...] = ()
+    of: str = ""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Op:
     """One primitive.
@@ -47,6 +63,7 @@ class Op:
     effect    must stay although nothing reads its result
     cost      0 free, 1 cheap enough to do again rather than to keep, 2 dear
     spellings what users write: "np.tanh", "math.tanh", "operator +"
+    kinks     where the derivative does not exist, and what is taken there
     """
 
     name: str
@@ -64,6 +81,7 @@ class Op:
     effect: bool = False
     cost: int = 1
     spellings: tuple[str, ...] = field(default=())
+    kinks: tuple[Kink, ...] = ()
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.op import NON_DIFFERENTIABLE, Op, register
+from ..ir.op import NON_DIFFERENTIABLE, Kink, Op, register
 from ..ir.types import BOOL, FLOATS, I64, INTS, Type, broadcast_dims, shaped
 
 
@@ -42,14 +42,15 @@ def _infer(accepts: str, result: str) -> Callable[..., tuple[Type, ...]]:
 
 def elementwise(
     name: str, evaluate: Callable[..., Any], *, vjp: Any, numpy: Any = None, c: Any = None,
-    torch: Any = None, infix: str | None = None, c_infix: str | None = None, accepts: str = "f", result: str = "same",
-    cost: int = 1, spellings: tuple[str, ...] = (),
+    torch: Any = None, infix: str | None = None, c_infix: str | None = None, accepts: str = "f",
+    result: str = "same", cost: int = 1, spellings: tuple[str, ...] = (), kinks: tuple[Kink, ...] = (),
 ) -> Op:  # fmt: skip
     return register(
         Op(
             name, "elementwise", _infer(accepts, result), dims=broadcast_known,
             evaluate=lambda attrs, *x: evaluate(*x), vjp=vjp, numpy=numpy, c=c,
             torch=torch, infix=infix, c_infix=c_infix or infix, cost=cost, spellings=spellings,
+            kinks=kinks,
         )
     )  # fmt: skip
 
@@ -78,6 +79,16 @@ def compare(name: str, evaluate: Callable[..., Any], infix: str) -> Op:
     )  # fmt: skip
 
 
+# --- kinks that several have ----------------------------------------------------------------------
+
+AT_ZERO_INFINITE = Kink("its argument is 0", "infinite", ("x != 0",))
+AT_ZERO_ZERO = Kink("its argument is 0", "0", ("x != 0",))
+BOTH_ZERO = Kink("both arguments are 0", "nan", ("x != 0", "y != 0"))
+TIES = Kink("its arguments are equal", "one half to each")
+AT_ONES = Kink("its argument is 1 or -1", "infinite")
+MULTIPLES = Kink("it jumps, at whole quotients", "1 by the first argument, as between the jumps")
+DIVISOR = Kink("the divisor is 0", "infinite or nan", ("y != 0",), of="y")
+
 # --- arithmetic -------------------------------------------------------------------------------
 
 add = elementwise(
@@ -95,6 +106,7 @@ mul = elementwise(
 div = elementwise(
     "div", np.true_divide, vjp=lambda g, y, a, b: [g / b, -g * y / b], infix="/",
     spellings=("operator /", "np.divide", "np.true_divide"),
+    kinks=(DIVISOR,),
 )  # fmt: skip
 neg = elementwise(
     "neg", np.negative, vjp=lambda g, y, x: [-g], numpy="-{x}", c="-{x}", accepts="fi",
@@ -110,6 +122,7 @@ mod = elementwise(
     "mod", np.mod, vjp=lambda g, y, a, b: [g, -g * floordiv(a, b)], numpy="{x} % {y}", accepts="fi",
     c={"f": "adc_mod{f}({x}, {y})", "i": "adc_modi({x}, {y})"},
     spellings=("operator %", "np.mod", "np.remainder"),
+    kinks=(MULTIPLES,),
 )  # fmt: skip
 
 # Python's own ints: C stops on overflow, Python has no such limit.
@@ -245,11 +258,36 @@ not_overflowed = elementwise(
 
 exp = function("exp", np.exp, lambda g, y, x: [g * y], "exp{f}({x})")
 expm1 = function("expm1", np.expm1, lambda g, y, x: [g * (y + 1)], "expm1{f}({x})")
-log = function("log", np.log, lambda g, y, x: [g / x], "log{f}({x})")
-log1p = function("log1p", np.log1p, lambda g, y, x: [g / (x + 1)], "log1p{f}({x})")
-log2 = function("log2", np.log2, lambda g, y, x: [g / (x * 0.6931471805599453)], "log2{f}({x})")
-log10 = function("log10", np.log10, lambda g, y, x: [g / (x * 2.302585092994046)], "log10{f}({x})")
-sqrt = function("sqrt", np.sqrt, lambda g, y, x: [g * 0.5 / y], "sqrt{f}({x})", cost=1)
+log = function("log", np.log, lambda g, y, x: [g / x], "log{f}({x})", kinks=(AT_ZERO_INFINITE,))
+log1p = function(
+    "log1p",
+    np.log1p,
+    lambda g, y, x: [g / (x + 1)],
+    "log1p{f}({x})",
+    kinks=(Kink("its argument is -1", "infinite", ("x > -1",)),),
+)
+log2 = function(
+    "log2",
+    np.log2,
+    lambda g, y, x: [g / (x * 0.6931471805599453)],
+    "log2{f}({x})",
+    kinks=(AT_ZERO_INFINITE,),
+)
+log10 = function(
+    "log10",
+    np.log10,
+    lambda g, y, x: [g / (x * 2.302585092994046)],
+    "log10{f}({x})",
+    kinks=(AT_ZERO_INFINITE,),
+)
+sqrt = function(
+    "sqrt",
+    np.sqrt,
+    lambda g, y, x: [g * 0.5 / y],
+    "sqrt{f}({x})",
+    cost=1,
+    kinks=(AT_ZERO_INFINITE,),
+)
 sin = function("sin", np.sin, lambda g, y, x: [g * cos(x)], "sin{f}({x})")
 cos = function("cos", np.cos, lambda g, y, x: [-g * sin(x)], "cos{f}({x})")
 tan = function("tan", np.tan, lambda g, y, x: [g * (1 + y * y)], "tan{f}({x})")
@@ -263,21 +301,25 @@ arctan = function(
 arcsin = function(
     "arcsin", np.arcsin, lambda g, y, x: [g / sqrt(1 - x * x)], "asin{f}({x})",
     spellings=("np.arcsin", "math.asin"),
+    kinks=(AT_ONES,),
 )  # fmt: skip
 arccos = function(
     "arccos", np.arccos, lambda g, y, x: [-g / sqrt(1 - x * x)], "acos{f}({x})",
     spellings=("np.arccos", "math.acos"),
+    kinks=(AT_ONES,),
 )  # fmt: skip
 arctan2 = elementwise(
     "arctan2", np.arctan2, vjp=lambda g, y, a, b: [g * b / (a * a + b * b), -g * a / (a * a + b * b)],
     numpy="np.arctan2({x}, {y})", c="atan2{f}({x}, {y})", cost=2,
     torch="torch.arctan2({x}, {y})",
     spellings=("np.arctan2", "math.atan2"),
+    kinks=(BOTH_ZERO,),
 )  # fmt: skip
 hypot = elementwise(
     "hypot", np.hypot, vjp=lambda g, y, a, b: [g * a / y, g * b / y],
     numpy="np.hypot({x}, {y})", c="hypot{f}({x}, {y})", cost=2,
     torch="torch.hypot({x}, {y})", spellings=("np.hypot", "math.hypot"),
+    kinks=(BOTH_ZERO,),
 )  # fmt: skip
 #: x ** y. d/dx is 0 at y == 0; d/dy is 0 at x == 0, y > 0.
 pow_ = elementwise(
@@ -288,12 +330,14 @@ pow_ = elementwise(
     ],
     numpy="{x} ** {y}", c="pow{f}({x}, {y})", cost=2,
     spellings=("operator **", "np.power", "pow", "math.pow"),
+    kinks=(Kink("the base is 0 and the exponent below 1", "infinite", ("x > 0", "y >= 1"), of="x"),),
 )  # fmt: skip
 abs_ = elementwise(
     "abs", np.abs, vjp=lambda g, y, x: [g * sign(x)], numpy="np.abs({x})", accepts="fi",
     c={"f": "fabs{f}({x})", "i": "adc_iabs({x})"},
     torch={"scalar i": "abs({x})", "array": "torch.abs({x})", "scalar": "torch.abs({x})"},
     spellings=("np.abs", "np.absolute", "np.fabs", "abs", "math.fabs"),
+    kinks=(AT_ZERO_ZERO,),
 )  # fmt: skip
 sign = elementwise(
     "sign", np.sign, vjp=NON_DIFFERENTIABLE, numpy="np.sign({x})", accepts="fi",
@@ -344,6 +388,7 @@ maximum = elementwise(
     torch={"scalar i": "max({x}, {y})", "array": "torch.maximum({x}, {y})",
            "scalar": "torch.maximum({x}, {y})"},
     c={"f": "adc_max{f}({x}, {y})", "i": "({x} > {y} ? {x} : {y})"}, spellings=("np.maximum",),
+    kinks=(TIES,),
 )  # fmt: skip
 minimum = elementwise(
     "minimum", np.minimum, accepts="fi", numpy="np.minimum({x}, {y})",
@@ -353,4 +398,5 @@ minimum = elementwise(
     torch={"scalar i": "min({x}, {y})", "array": "torch.minimum({x}, {y})",
            "scalar": "torch.minimum({x}, {y})"},
     c={"f": "adc_min{f}({x}, {y})", "i": "({x} < {y} ? {x} : {y})"}, spellings=("np.minimum",),
+    kinks=(TIES,),
 )  # fmt: skip

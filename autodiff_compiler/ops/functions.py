@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.op import NON_DIFFERENTIABLE
+from ..ir.op import NON_DIFFERENTIABLE, Kink
 from ..ir.types import BOOL
 from .elementwise import (
+    AT_ONES,
+    AT_ZERO_INFINITE,
+    AT_ZERO_ZERO,
+    MULTIPLES,
+    TIES,
     abs_,
     and_,
     cos,
@@ -35,7 +40,7 @@ exp2 = function(
 )  # fmt: skip
 cbrt = function(
     "cbrt", np.cbrt, lambda g, y, x: [g / (y * y * 3)], "cbrt{f}({x})",
-    torch="torch.sign({x}) * torch.abs({x}) ** (1 / 3)",
+    torch="torch.sign({x}) * torch.abs({x}) ** (1 / 3)", kinks=(AT_ZERO_INFINITE,),
 )  # fmt: skip
 arcsinh = function(
     "arcsinh", np.arcsinh, lambda g, y, x: [g / sqrt(x * x + 1)], "asinh{f}({x})",
@@ -44,16 +49,19 @@ arcsinh = function(
 arccosh = function(
     "arccosh", np.arccosh, lambda g, y, x: [g / sqrt((x - 1) * (x + 1))], "acosh{f}({x})",
     spellings=("np.arccosh", "math.acosh"),
+    kinks=(Kink("its argument is 1", "infinite", ("x > 1",)),),
 )  # fmt: skip
 arctanh = function(
     "arctanh", np.arctanh, lambda g, y, x: [g / ((1 - x) * (1 + x))], "atanh{f}({x})",
     spellings=("np.arctanh", "math.atanh"),
+    kinks=(AT_ONES,),
 )  # fmt: skip
 #: The remainder that has a's sign. (a - y) / b is a whole number but for rounding.
 fmod = elementwise(
     "fmod", np.fmod, vjp=lambda g, y, a, b: [g, -g * rint((a - y) / b)],
     numpy="np.fmod({x}, {y})", c="fmod{f}({x}, {y})", cost=2,
     torch="torch.fmod({x}, {y})", spellings=("np.fmod", "math.fmod"),
+    kinks=(MULTIPLES,),
 )  # fmt: skip
 #: The size of a with the sign of b: like `abs`, 0 is the derivative at a = 0.
 copysign = elementwise(
@@ -61,6 +69,7 @@ copysign = elementwise(
     numpy="np.copysign({x}, {y})", c="copysign{f}({x}, {y})",
     torch="torch.copysign({x}, {y})",
     spellings=("np.copysign", "math.copysign"),
+    kinks=(AT_ZERO_ZERO,),
 )  # fmt: skip
 signbit = elementwise(
     "signbit", np.signbit, vjp=NON_DIFFERENTIABLE, numpy="np.signbit({x})",
@@ -86,10 +95,12 @@ def _extremum_vjp(first_wins: Callable[[Any, Any], Any]) -> Callable[..., list[A
 fmax = elementwise(
     "fmax", np.fmax, vjp=_extremum_vjp(lambda a, b: a > b), numpy="np.fmax({x}, {y})",
     c="fmax{f}({x}, {y})", torch="torch.fmax({x}, {y})", spellings=("np.fmax",),
+    kinks=(TIES,),
 )  # fmt: skip
 fmin = elementwise(
     "fmin", np.fmin, vjp=_extremum_vjp(lambda a, b: a < b), numpy="np.fmin({x}, {y})",
     c="fmin{f}({x}, {y})", torch="torch.fmin({x}, {y})", spellings=("np.fmin",),
+    kinks=(TIES,),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.op import Op, register
+from ..ir.op import Kink, Op, register
 from ..ir.types import FLOATS, I64, Array, Dim, Scalar, Type, broadcast_dims
 from .contract import column, matmul, row, swapped
 from .elementwise import broadcast_known, select
@@ -29,10 +29,15 @@ def split(signature: str) -> tuple[list[str], str, list[str]]:
     return arrays.split(","), sizes, right.split(",")
 
 
+VALUES_TWICE = Kink("a value comes twice", "that of the vectors which are taken")
+VECTORS_TWICE = Kink("a value comes twice", "infinite or nan")
+
+
 def linalg(
     name: str, signature: str, evaluate: Callable[..., Any], *, vjp: Any, numpy: str,
     c: str | None, torch: str = "", spellings: tuple[str, ...] = (), effect: bool = True,
     reason: str = "singular, or not positive definite, or not finite",
+    kinks: tuple[Kink, ...] = (),
 ) -> Op:  # fmt: skip
     """`c`: the helper that works on one matrix of doubles each: nonzero where NumPy raises, or for
     `reason`. None: the result is not settled by the operands alone (signs of eigenvectors), and only
@@ -81,6 +86,7 @@ def linalg(
             torch=torch or numpy.replace("np.", "torch."),
             evaluate=lambda attrs, *x: evaluate(*x[: len(arrays)]), spellings=spellings,
             c=None if c is None else {"signature": signature, "call": c, "reason": reason},
+            kinks=kinks,
         )
     )  # fmt: skip
 
@@ -223,6 +229,7 @@ def _pinv_vjp(g: Any, y: Any, a: Any) -> list[Any]:
 pinv = linalg(
     "pinv", "mn->nm", np.linalg.pinv, vjp=_pinv_vjp, numpy="np.linalg.pinv({x})", c="adc_pinv",
     spellings=("np.linalg.pinv",),
+    kinks=(Kink("rank changes", "that at constant rank"),),
 )  # fmt: skip
 
 # --- factorisations ---------------------------------------------------------------------------------
@@ -293,17 +300,20 @@ def _eigvalsh_vjp(g: Any, y: Any, a: Any) -> list[Any]:
 eigvalsh = linalg(
     "eigvalsh", "nn->n", np.linalg.eigvalsh, vjp=_eigvalsh_vjp,
     numpy="np.linalg.eigvalsh({x})", torch=f"torch.linalg.eigvalsh({_SYMMETRIC})", c="adc_eigvalsh", spellings=("np.linalg.eigvalsh",),
+    kinks=(VALUES_TWICE,),
 )  # fmt: skip
 #: Eigenvalues and eigenvectors for formulas in which the vectors' signs cancel.
 eigen = linalg(
     "eigen", "nn->n,nn", np.linalg.eigh, vjp=_eigh_vjp, numpy="np.linalg.eigh({x})", c="adc_eigh",
     torch=f"torch.linalg.eigh({_SYMMETRIC})",
+    kinks=(VECTORS_TWICE,),
 )  # fmt: skip
 #: The same for users, who see the signs.
 eigh = linalg(
     "eigh", "nn->n,nn", np.linalg.eigh, vjp=_eigh_vjp, numpy="np.linalg.eigh({x})", c=None,
     torch=f"torch.linalg.eigh({_SYMMETRIC})",
     spellings=("np.linalg.eigh",),
+    kinks=(VECTORS_TWICE,),
 )  # fmt: skip
 
 
@@ -342,14 +352,17 @@ def _values(a: Any) -> Any:
 svdvals = linalg(
     "svdvals", "mn;k->k", _values, vjp=_svdvals_vjp, c="adc_svdvals",
     numpy="np.linalg.svd({x}, compute_uv=False)", torch="torch.linalg.svdvals({x})", spellings=("np.linalg.svdvals",),
+    kinks=(VALUES_TWICE,),
 )  # fmt: skip
 #: The reduced factors, for formulas in which the vectors' signs cancel.
 singular = linalg(
     "singular", "mn;k->mk,k,kn", _reduced, vjp=_svd_vjp, c="adc_svd",
     numpy="np.linalg.svd({x}, full_matrices=False)",
+    kinks=(VECTORS_TWICE,),
 )  # fmt: skip
 #: The same for users, who see the signs.
 svd = linalg(
     "svd", "mn;k->mk,k,kn", _reduced, vjp=_svd_vjp, c=None,
     numpy="np.linalg.svd({x}, full_matrices=False)", spellings=("np.linalg.svd",),
+    kinks=(VECTORS_TWICE,),
 )  # fmt: skip

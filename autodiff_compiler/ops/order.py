@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.op import NON_DIFFERENTIABLE, Op, register
+from ..ir.op import NON_DIFFERENTIABLE, Kink, Op, register
 from ..ir.types import F32, F64, I64, Array, Scalar, Type, is_array
 
 _SORTED = (F64, F32, I64)
@@ -35,6 +35,7 @@ argsort = register(
         vjp=NON_DIFFERENTIABLE, cost=2, numpy="np.argsort({x}, axis={axis}, kind='stable')",
         torch="torch.argsort({x}, dim={axis}, stable=True)",
         c="adc_argsort", spellings=("np.argsort", "ndarray.argsort"),
+        kinks=(Kink("entries are equal", "that of the order in which a stable sort leaves them"),),
     )
 )  # fmt: skip
 

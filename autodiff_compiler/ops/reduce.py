@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir.build import KnownDim
 from ..ir.graph import Value
-from ..ir.op import NON_DIFFERENTIABLE, Op, register
+from ..ir.op import NON_DIFFERENTIABLE, Kink, Op, register
 from ..ir.types import BOOL, FLOATS, I64, Array, Scalar, Type
 from .elementwise import cast, select
 from .shape import expand_dims
@@ -28,7 +28,7 @@ def _reduced_dims(
 def reduction(
     name: str, evaluate: Callable[..., Any], *, vjp: Any, result: str = "same",
     spellings: tuple[str, ...] = (), dtypes: tuple[str, ...] = (*FLOATS, I64, "i32"),
-    c: Mapping[str, str], torch: str = "",
+    c: Mapping[str, str], torch: str = "", kinks: tuple[Kink, ...] = (),
 ) -> Op:  # fmt: skip
     """attrs["axes"]: which axes go, ascending. All of them: the result is a scalar.
 
@@ -51,7 +51,7 @@ def reduction(
         Op(
             name, "reduce", infer, dims=_reduced_dims, vjp=vjp, numpy=f"np.{evaluate.__name__}", torch=torch or f"torch.{evaluate.__name__}",
             evaluate=lambda attrs, x: evaluate(x, axis=attrs["axes"] or ()), cost=2,
-            spellings=spellings, c=c,
+            spellings=spellings, c=c, kinks=kinks,
         )
     )  # fmt: skip
 
@@ -76,15 +76,19 @@ prod = reduction(
     dtypes=(I64, "i32"),
     c={"start": "1", "step": "{x} * {y}"},
 )
+SPLIT = Kink("several entries are equal to it", "split evenly over them")
+
 max_ = reduction(
     "max", np.max, vjp=_extremum_vjp, torch="torch.amax", spellings=("np.max", "np.amax", "ndarray.max"),
     c={"start": "lowest", "step": "adc_max{f}({x}, {y})", "int": "({x} > {y} ? {x} : {y})",
        "wins": "{x} > {y}", "clause": "max"},
+    kinks=(SPLIT,),
 )  # fmt: skip
 min_ = reduction(
     "min", np.min, vjp=_extremum_vjp, torch="torch.amin", spellings=("np.min", "np.amin", "ndarray.min"),
     c={"start": "highest", "step": "adc_min{f}({x}, {y})", "int": "({x} < {y} ? {x} : {y})",
        "wins": "{x} < {y}", "clause": "min"},
+    kinks=(SPLIT,),
 )  # fmt: skip
 any_ = reduction(
     "any", np.any, vjp=NON_DIFFERENTIABLE, dtypes=(BOOL,), spellings=("np.any", "ndarray.any"),

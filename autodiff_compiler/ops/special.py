@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..ir.op import Op, register
+from ..ir.op import Kink, Op, register
 from ..ir.types import FLOATS, Scalar, Type
 from . import numerics
-from .elementwise import and_, broadcast_known, elementwise, exp, log, log1p, rint, select
+from .elementwise import (
+    MULTIPLES,
+    and_,
+    broadcast_known,
+    elementwise,
+    exp,
+    log,
+    log1p,
+    rint,
+    select,
+)
 
 _SQRT_PI = 1.772453850905516
 _SQRT_2_PI = 2.5066282746310002
@@ -20,6 +30,7 @@ _SQRT_2_PI = 2.5066282746310002
 
 def special(
     name: str, vjp: Any, c: str, *spellings: str, arity: int = 1, torch: str = "",
+    kinks: tuple[Kink, ...] = (),
 ) -> Op:  # fmt: skip
     """A function of `numerics`; `c`: the name that C calls, of a double; `torch`: as in a record, where
     it is not a function of that name in `torch.special`."""
@@ -27,7 +38,7 @@ def special(
     holes = ", ".join("{" + letter + "}" for letter in "xyz"[:arity])
     return elementwise(
         name, evaluate, vjp=vjp, numpy=f"{name}({holes})", c=f"{c}{{f}}({holes})", cost=2,
-        torch=torch or f"torch.special.{name}({holes})", spellings=spellings,
+        torch=torch or f"torch.special.{name}({holes})", spellings=spellings, kinks=kinks,
     )  # fmt: skip
 
 
@@ -87,7 +98,8 @@ log_expit = special(
     torch="torch.nn.functional.logsigmoid({x})",
 )
 logit = special(
-    "logit", lambda g, y, x: [g / (x * (1 - x))], "adc_logit", "scipy.special.logit"
+    "logit", lambda g, y, x: [g / (x * (1 - x))], "adc_logit", "scipy.special.logit",
+    kinks=(Kink("its argument is 0 or 1", "infinite"),),
 )  # fmt: skip
 
 # --- the gamma function -----------------------------------------------------------------------
@@ -149,7 +161,7 @@ def _slope(a: Any, b: Any) -> Any:
 #: number but for rounding.
 remainder = special(
     "remainder", lambda g, y, a, b: [g, -g * rint((a - y) / b)], "remainder", "math.remainder",
-    arity=2, torch="{x} - torch.round({x} / {y}) * {y}",
+    arity=2, torch="{x} - torch.round({x} / {y}) * {y}", kinks=(MULTIPLES,),
 )  # fmt: skip
 
 # --- entropies --------------------------------------------------------------------------------

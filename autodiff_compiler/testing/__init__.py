@@ -15,13 +15,16 @@ from .oracles import (
     jvp_dual,
     value_and_grad_dual,
 )
+from .report import Report, gradient_report
 
 __all__ = [
     "OracleError",
+    "Report",
     "check_grads",
     "dot_product_sides",
     "grad_dual",
     "grad_numeric",
+    "gradient_report",
     "hessian_dual",
     "hvp_dual",
     "jvp_dual",

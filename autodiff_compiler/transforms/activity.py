@@ -33,12 +33,18 @@ def passes_derivative(node: Node) -> bool:
 def active_values(function: Function, wrt: Iterable[Value], results: Iterable[Value]) -> set[Value]:
     """The values that are both varied and useful. Raises UnsupportedError, with the user's line,
     where an active op has no derivative."""
-    varied = {v for v in wrt if is_float(v.type)}
-    _until_stable(varied, lambda: _varied(function.block, varied))
+    varied = varied_values(function, wrt)
     useful = {v for v in results if is_float(v.type)}
     _until_stable(useful, lambda: _useful(function.block, useful))
     _refuse_missing(function.block, varied)
     return varied & useful
+
+
+def varied_values(function: Function, wrt: Iterable[Value]) -> set[Value]:
+    """The values that depend on `wrt` through derivatives, whether or not a result depends on them."""
+    varied = {v for v in wrt if is_float(v.type)}
+    _until_stable(varied, lambda: _varied(function.block, varied))
+    return varied
 
 
 def _until_stable(marked: set[Value], step: Callable[[], None]) -> None:

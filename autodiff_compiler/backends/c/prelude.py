@@ -7,13 +7,14 @@ of the C library are written out too. All integers wrap: kernels are compiled wi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import order
 from .special import FOR_DOUBLES, FOR_FLOATS
 
 __all__ = [
     "ABI",
+    "all_helpers",
     "define",
     "define_for_floats",
     "REQUIRED_FLAGS",
@@ -541,19 +542,26 @@ def math_names() -> frozenset[str]:
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
-def helpers(words: Iterable[str]) -> tuple[list[str], set[str]]:
+def all_helpers() -> dict[str, str]:
+    """The text of every helper, in the order in which they are pasted."""
+    return dict(_HELPERS)
+
+
+def helpers(
+    words: Iterable[str], table: Mapping[str, str] = _HELPERS
+) -> tuple[list[str], set[str]]:
     """The helpers that `words` name, those that these need, and all names that occur now."""
     seen = set(words)
     chosen: set[str] = set()
     grows = True
     while grows:
         grows = False
-        for name, text in _HELPERS.items():
+        for name, text in table.items():
             if name in seen and name not in chosen:
                 chosen.add(name)
                 seen |= set(_WORD.findall(text))
                 grows = True
-    return [text for name, text in _HELPERS.items() if name in chosen], seen
+    return [text for name, text in table.items() if name in chosen], seen
 
 
 def free_symbol(symbol: str) -> str:
