@@ -14,7 +14,7 @@ from .callargs import as_floats, parse_arguments
 from .faults import DIFFERENT, EXIT_CODES, Fault, error, refusal
 from .loading import load_function
 from .output import use_color
-from .show_source import _argnums, _innermost
+from .show_source import argnums_of, innermost
 
 if TYPE_CHECKING:
     from ..contrast.report import Call
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
     found = load_function(options.target)
     function = _primal(found)
-    argnums, _ = _argnums(options.argnums, found, function)
+    argnums, _ = argnums_of(options.argnums, found, function)
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     calls = _calls(function, positions, options)
     heading = _heading(function, options.target, positions, calls)
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _primal(found: Any) -> Callable[..., Any]:
-    function = _innermost(found)
+    function = innermost(found)
     given = found
     while (inner := getattr(given, "__autodiff__", None)) is not None:
         if inner["has_aux"]:

@@ -14,7 +14,7 @@ from .callargs import as_floats, parse_arguments
 from .faults import EXIT_CODES, error, refusal
 from .loading import load_function
 from .output import use_color, write_file, write_stdout
-from .show_source import _argnums, _innermost
+from .show_source import argnums_of, innermost
 
 if TYPE_CHECKING:
     from ..explain.sections import Options
@@ -138,10 +138,10 @@ def _explained(options: argparse.Namespace) -> Any:
     found = load_function(options.target)
     decorated = getattr(found, "__autodiff__", None) is not None
     function = found.primal if decorated else found
-    argnums, _ = _argnums(options.argnums, found, function)
+    argnums, _ = argnums_of(options.argnums, found, function)
     wrt = (argnums,) if isinstance(argnums, int) else argnums
-    args, kwargs = parse_arguments(options.args, _innermost(function))
-    args, kwargs = as_floats(_innermost(function), args, kwargs, wrt)
+    args, kwargs = parse_arguments(options.args, innermost(function))
+    args, kwargs = as_floats(innermost(function), args, kwargs, wrt)
     try:
         has_aux = bool(decorated and found.has_aux)
         return run_on_record(function, args, kwargs, wrt, has_aux)
@@ -149,7 +149,7 @@ def _explained(options: argparse.Namespace) -> Any:
         raise refusal(cause) from None
     except Exception as cause:
         # What the function itself raises for these arguments, or what it was given is no float.
-        name = _innermost(function).__name__
+        name = innermost(function).__name__
         raise error(f"{name}: {type(cause).__name__}: {cause}") from None
 
 

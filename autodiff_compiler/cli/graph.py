@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CompileError
 from .faults import EXIT_CODES, error, refusal
 from .output import write_file, write_stdout
-from .show_source import _innermost, _Job, _job, _note
+from .show_source import Job, innermost, job_of, note_of
 
 if TYPE_CHECKING:
     from ..drawing import Graph
@@ -98,19 +98,19 @@ def _graph(options: argparse.Namespace) -> Graph:
     # A stage other than the primal is one of a derivative.
     options.primal = options.stage == "primal"
     options.value_and_grad = False
-    job = _job(options)
+    job = job_of(options)
     stage = options.stage or ("primal" if job.request.kind == "compile" else "adjoint")
     try:
         return _drawn(job, stage, options.detail)
     except CompileError as cause:
-        raise refusal(cause, _note(job)) from None
+        raise refusal(cause, note_of(job)) from None
 
 
-def _drawn(job: _Job, stage: str, detail: str) -> Graph:
+def _drawn(job: Job, stage: str, detail: str) -> Graph:
     from ..kernel import defects
     from ..stages import staged
 
-    name = _innermost(job.function).__name__
+    name = innermost(job.function).__name__
     specs = [p.typed.spec for p in job.parameters]
     if stage == "adjoint" and job.request.kind == "compile":
         raise error(f"{name} is compiled without a derivative; see --argnums, or --stage primal")

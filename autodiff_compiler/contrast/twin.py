@@ -14,7 +14,7 @@ from ..backends.python import PythonSource
 from ..backends.torch import emit_torch, load_torch
 from ..ir.graph import Block, Function, Value, walk
 from ..ir.types import FLOATS, I32, I64, NUMPY_DTYPE, Array
-from ..kernel import Kernel, Program, _seeds, _value_and_aux, differentiable_leaves, make_program
+from ..kernel import Kernel, Program, _seeds, differentiable_leaves, make_program, value_and_aux
 from ..runtime.plan import leaf_names, read_source
 from ..signature import Request, Spec, StaticSpec, TreeSpec, leaves
 from ..transforms.activity import active_values
@@ -144,7 +144,7 @@ def make_twin(function: Callable[..., Any], kernel: Kernel, request: Request) ->
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     source = emit_torch(plain, name)
-    value, _ = _value_and_aux(program.result, request)
+    value, _ = value_and_aux(program.result, request)
     seeds = [] if program.raises else _seeds(replace(program, function=plain), value, request)
     parameters = tuple(inspect.signature(function, follow_wrapped=False).parameters)
     return Twin(

@@ -15,7 +15,7 @@ from ..api import _copied, value_and_grad
 from ..errors import CheckFailed, InternalError, UnsupportedError
 from ..ir.graph import Function
 from ..ir.types import F32, FLOATS, Array
-from ..kernel import Kernel, Program, _value_and_aux, defects, differentiable_leaves, make_program
+from ..kernel import Kernel, Program, defects, differentiable_leaves, make_program, value_and_aux
 from ..records import Field
 from ..runtime.plan import read_source
 from ..signature import Request, Spec, TreeSpec, describe, leaf_specs, leaves
@@ -85,7 +85,7 @@ def _recorded(
     except CheckFailed:
         # The kernel went through: the record must as well.
         raise _defect("a check failed on the record alone") from None
-    tree, _ = _value_and_aux(program.result, Request("value_and_grad", has_aux=has_aux))
+    tree, _ = value_and_aux(program.result, Request("value_and_grad", has_aux=has_aux))
     if tree[0] != "leaf":
         raise UnsupportedError(
             "the function returns a constant, whatever its arguments are: there is nothing to explain"

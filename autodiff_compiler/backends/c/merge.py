@@ -81,9 +81,7 @@ def _is_movable(line: Line) -> bool:
     return bool(_INTEGER.match(line.text) or plain and _NUMBER.match(line.text))
 
 
-def _around(
-    lines: list[Line], first: Loop, second: Loop
-) -> tuple[list[Line], list[Line]] | None:
+def _around(lines: list[Line], first: Loop, second: Loop) -> tuple[list[Line], list[Line]] | None:
     """What stands between two loops, as what may go before the first and what behind the second."""
     before: list[Line] = []
     after: list[Line] = []

@@ -248,8 +248,8 @@ class _Slicer:
                 w.line(t)
                 continue
             stack, times, *rest = _arguments(t[t.index("(") + 1 :])
-            times = trips if times == "1" else f"adc_times({trips}, {times})"
-            w.line(f"adc_room_push({', '.join([stack, times, *rest])});")
+            often = str(trips) if times == "1" else f"adc_times({trips}, {times})"
+            w.line(f"adc_room_push({', '.join([stack, often, *rest])});")
 
     @staticmethod
     def _once(
@@ -317,8 +317,8 @@ class _Slicer:
         elif "&frame" in arguments:
             if name not in self.bytes_of:
                 raise NotKnown(self.place, f"what `{name}` works in is not known")
-            reckon, count = self.bytes_of[name]
-            sizes = [self._need(a, _LENGTH) for a in arguments[1 : 1 + count]]
+            reckon, number = self.bytes_of[name]
+            sizes = [self._need(a, _LENGTH) for a in arguments[1 : 1 + number]]
             w.line(f"adc_peak_of(now, peak, {reckon}({', '.join(sizes)}));")
 
 
@@ -418,7 +418,8 @@ def _calls(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def _arguments(text: str) -> list[str]:
     """What stands before the parenthesis that closes, by its commas."""
-    out, depth, start = [], 0, 0
+    out: list[str] = []
+    depth = start = 0
     for k, letter in enumerate(text):
         if letter in "([":
             depth += 1
