@@ -19,6 +19,7 @@ from .ir.build import Rewriter
 from .ir.graph import Function, Value, walk
 from .ir.show import show
 from .ir.types import FLOATS, Array, Scalar
+from .runtime.blas import table_address
 from .runtime.build import load_kernel
 from .runtime.compiler import Compiler, find_compiler
 from .runtime.plan import Capture, Guard, OutLeaf, Plan
@@ -144,6 +145,7 @@ class Kernel:
     def plan(self) -> Plan:
         program = self.program
         entry, checks = self._entry()
+        native = isinstance(entry, int)
         count = len(program.function.results) - len(program.writes)
         return Plan(
             name=self.name,
@@ -156,6 +158,7 @@ class Kernel:
             mutated=program.mutated,
             checks=checks,
             entry=entry,
+            table=table_address() if native and "call->table" in self.c.text else 0,
             span=program.static.get("span", Span("<unknown>", 0, 0, 0, 0)),
         )
 

@@ -17,6 +17,7 @@ import numpy as np
 from .._version import __version__
 from ..errors import CompileError
 from ..runtime import folders, process
+from ..runtime.blas import LAPACK, find_blas
 from ..runtime.build import load_kernel
 from ..runtime.cache import Cache
 from ..runtime.compiler import VECTOR_FUNCTIONS, Compiler, find_compiler
@@ -141,7 +142,7 @@ def _openmp(compiler: Compiler) -> Finding:
 def _libraries(compiler: Compiler | None) -> Iterator[Finding]:
     if compiler is not None:
         yield _headers()
-    yield _openblas()
+    yield _blas()
     yield _formatter()
 
 
@@ -162,21 +163,18 @@ def _headers() -> Finding:
     )  # fmt: skip
 
 
-def _openblas() -> Finding:
-    path = openblas()
-    if path is None:
-        return Finding("OpenBLAS", "none that NumPy brings")
-    return Finding("OpenBLAS", f"{path.name}  ({path.parent})")
-
-
-def openblas() -> Path | None:
-    """The OpenBLAS that NumPy carries."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".libs", package / ".dylibs"):
-        found = sorted(folder.glob("*openblas*")) if folder.is_dir() else []
-        if found:
-            return found[0].resolve()
-    return None
+def _blas() -> Finding:
+    """What big products go to."""
+    if os.environ.get("AUTODIFF_COMPILER_BLAS", "auto").strip().lower() in ("", "none"):
+        return Finding("BLAS", "none is used: AUTODIFF_COMPILER_BLAS says so")
+    found = find_blas()
+    if found is None:
+        return Finding("BLAS", "none that is known to be loaded: products run as plain C")
+    words = found.config.split()
+    name = " ".join(words[:2]) if words else "BLAS"
+    threads = f", {found.threads} thread{'s' * (found.threads != 1)}" if found.threads else ""
+    lapack = "" if found.pointers.keys() >= set(LAPACK) else "; LAPACK is not known"
+    return Finding("BLAS", f"{found.owner}'s {name}, {found.width}-bit integers{threads}{lapack}")
 
 
 def _formatter() -> Finding:

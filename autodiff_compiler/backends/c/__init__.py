@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...errors import Span
 from ...ir.graph import Function
-from . import linalg_text, matmul_text  # noqa: F401  (helpers for the prelude)
+from . import blas_text, linalg_text, matmul_text  # noqa: F401  (helpers for the prelude)
 from .kernel import Kernel
 from .prelude import ABI, REQUIRED_FLAGS, VECTOR_MATH, free_symbol, helpers, prototypes
 
