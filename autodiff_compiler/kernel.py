@@ -23,6 +23,7 @@ from .runtime.blas import table_address
 from .runtime.build import load_kernel
 from .runtime.compiler import Compiler, find_compiler
 from .runtime.plan import Capture, Guard, OutLeaf, Plan
+from .runtime.threads import openmp_flags
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
 
 if TYPE_CHECKING:
@@ -79,11 +80,15 @@ class Kernel:
     what the launcher runs. `origin`: what it was made from, as `build` was given it.
     """
 
-    def __init__(self, program: Program, backend: str, name: str, origin: Origin | None = None):
+    def __init__(
+        self, program: Program, backend: str, name: str, origin: Origin | None = None,
+        threads: int = 1,
+    ):  # fmt: skip
         self.program = program
         self.backend = backend
         self.name = name
         self.origin = origin
+        self.threads = threads
 
     @cached_property
     def python(self) -> Any:
@@ -103,7 +108,10 @@ class Kernel:
         symbol = f"adc_{self.name}"
         _backend_for(self.program.function, fallback=False)
         with defects(self.name):
-            return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
+            return emit_c(
+                self.program.function, symbol, frozenset(self.program.writes),
+                threads=self.threads, **vector,
+            )  # fmt: skip
 
     @property
     def c_source(self) -> str:
@@ -167,7 +175,8 @@ class Kernel:
             run = load_python(self.python, self.name)
             writes = self.program.writes
             return (_writing(run, writes) if writes else run), tuple(self.python.checks)
-        loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=tuple(self.c.flags))
+        flags = openmp_flags() if "omp parallel" in self.c.text else ()
+        loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=(*self.c.flags, *flags))
         return loaded.address, tuple(self.c.checks)
 
 
@@ -235,12 +244,12 @@ def resolve_backend(backend: str) -> str:
 
 def build(
     function: Callable[..., Any], request: Request, specs: Sequence[Spec], backend: str,
-    watch: pipeline.Watch | None = None, fallback: bool = False,
+    watch: pipeline.Watch | None = None, fallback: bool = False, threads: int = 1,
 ) -> Kernel:  # fmt: skip
     """Compiles `function` for arguments of these types. Raises CompileError, or TypeError if the
     arguments or the result cannot be differentiated.
 
-    `fallback`: what has no form in C is compiled to Python.
+    `fallback`: what has no form in C is compiled to Python. `threads`: how many big loops may take.
     """
     name = getattr(function, "__name__", "this function")
     with defects(name):
@@ -253,7 +262,7 @@ def build(
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
     origin = (function, request, tuple(specs))
-    return Kernel(program, backend, prefix[request.kind] + name, origin)
+    return Kernel(program, backend, prefix[request.kind] + name, origin, threads)
 
 
 def _backend_for(function: Function, fallback: bool) -> str:

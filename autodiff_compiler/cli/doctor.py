@@ -7,7 +7,6 @@ import os
 import platform
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,12 @@ import numpy as np
 
 from .._version import __version__
 from ..errors import CompileError
-from ..runtime import folders, process
+from ..runtime import folders
 from ..runtime.blas import LAPACK, find_blas
 from ..runtime.build import load_kernel
 from ..runtime.cache import Cache
 from ..runtime.compiler import VECTOR_FUNCTIONS, Compiler, find_compiler
+from ..runtime.threads import number_of_threads, openmp_flags
 from .cache import size_text
 from .faults import EXIT_CODES
 
@@ -28,7 +28,6 @@ __all__ = ["add_parser"]
 
 GET_COMPILER = "install gcc or clang, or `pip install ziglang`"
 _PROBE = "int adc_doctor(void) { return 42; }\n"
-_OPENMP = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
 @dataclass(frozen=True)
@@ -119,20 +118,14 @@ def _vector_math(compiler: Compiler) -> Finding:
 
 
 def _openmp(compiler: Compiler) -> Finding:
-    """Kernels use OpenMP's `simd` only, which needs no library; this is said for completeness."""
+    """Kernels use OpenMP's `simd`, which needs no library, and threads for those who ask for them."""
     simd = "-fopenmp-simd" in compiler.flags
-    with tempfile.TemporaryDirectory(prefix="autodiff_compiler-") as name:
-        folder = Path(name)
-        (folder / "threads.c").write_text(_OPENMP)
-        command = [*compiler.argv, "-fopenmp", "-o", "threads", "threads.c"]
-        try:
-            threads = process.run(command, folder)[0] == 0
-        except (OSError, TimeoutError):
-            threads = False
+    count = number_of_threads("auto")
+    ways = f"for threads=2 and more (auto: {count})"
     return Finding(
         "OpenMP",
         f"`simd` {'is used' if simd else 'is not known to the compiler'}; "
-        f"threads {'are there' if threads else 'are not there'}, and not used",
+        + (f"threads work, {ways}" if openmp_flags() else "there are no threads"),
     )
 
 

@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Blas", "find_blas", "table_address", "CBLAS", "LAPACK"]
+__all__ = ["Blas", "find_blas", "mark_forked", "table_address", "CBLAS", "LAPACK"]
 
-#: Entries of the table behind the first, which is the width of integers in bits. The C text has the
-#: same order (`backends/c/blas_text.py`; a test compares them).
+#: Entries of the table behind the first, which is the width of integers in bits, and before the last,
+#: which is set in a forked process. The C text has the same order (`backends/c/blas_text.py`; a test
+#: compares them).
 CBLAS = ("dgemm", "sgemm", "dtrsm")
 LAPACK = ("dgetrf", "dgetrs", "dpotrf")
 
@@ -60,10 +61,40 @@ class Blas:
 _found: dict[str, Blas | None] = {}
 
 
+#: Tables that kernels have, and whether this process was forked off one with threads.
+_tables: list[Any] = []
+_forked = False
+
+
 def table_address() -> int:
-    """The table's address, or 0 where there is no library."""
+    """The address of the table for kernels: without a library, one of nulls."""
+    import ctypes
+
     found = find_blas()
-    return found.address if found else 0
+    if found is not None:
+        return found.address
+    if "none" not in _bare:
+        _bare["none"] = _table(0, [0] * (len(CBLAS) + len(LAPACK)))
+    return ctypes.addressof(_bare["none"])
+
+
+_bare: dict[str, Any] = {}
+
+
+def _table(width: int, pointers: list[int]) -> Any:
+    import ctypes
+
+    table = (ctypes.c_void_p * (2 + len(pointers)))(width, *pointers, int(_forked))
+    _tables.append(table)
+    return table
+
+
+def mark_forked() -> None:
+    """From now on kernels start no threads (see `threads.py`)."""
+    global _forked
+    _forked = True
+    for table in _tables:
+        table[len(table) - 1] = 1
 
 
 def find_blas() -> Blas | None:
@@ -114,8 +145,6 @@ def _loaded(path: str) -> Any:
 def _spelled(
     owner: str, libraries: list[Any], cblas: str, lapack: str, width: int
 ) -> Blas | None:  # fmt: skip
-    import ctypes
-
     if not _look_up(libraries, cblas.format("dgemm")):
         return None
     config = _config(libraries)
@@ -125,7 +154,7 @@ def _spelled(
         width = 64 if "USE64BITINT" in config else 32
     names = [(n, cblas.format(n)) for n in CBLAS] + [(n, lapack.format(n)) for n in LAPACK]
     pointers = {n: _look_up(libraries, symbol) for n, symbol in names}
-    table = (ctypes.c_void_p * (1 + len(pointers)))(width, *pointers.values())
+    table = _table(width, list(pointers.values()))
     known = {n: p for n, p in pointers.items() if p}
     return Blas(known, width, owner, config, _threads(libraries), table)
 

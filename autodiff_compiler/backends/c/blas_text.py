@@ -1,7 +1,8 @@
 """Helpers that hand big products, factorisations and solutions to the BLAS and LAPACK of the process.
 
 `call->table` is null, or has the width of the library's integers in bits and then the functions in
-the order of `ENTRIES`, of which some may be null (`runtime/blas.py` makes it). Without a library, or
+the order of `ENTRIES`, of which some may be null (`runtime/blas.py` makes it); the last is no function,
+but set in a process in which no threads may be started. Without a library, or
 for what is small or has strides that the library does not know, the helpers in plain C do the work:
 an exported kernel needs nothing else.
 """
@@ -13,7 +14,7 @@ from .prelude import define
 
 __all__ = ["ENTRIES", "WITH_LIBRARY"]
 
-ENTRIES = ("width", "dgemm", "sgemm", "dtrsm", "dgetrf", "dgetrs", "dpotrf")
+ENTRIES = ("width", "dgemm", "sgemm", "dtrsm", "dgetrf", "dgetrs", "dpotrf", "forked")
 
 #: Helpers of linear algebra that have a form with the library, which takes the table first.
 WITH_LIBRARY = {

@@ -46,6 +46,8 @@ class Loop:
     pragma: str
     children: list[Line | Loop] = field(default_factory=list)
     accesses: list[Any] = field(default_factory=list)
+    #: Arrays of which one row serves all trips, with the row's length.
+    rows: list[tuple[str, str]] = field(default_factory=list)
 
 
 def flat(items: list[Line | Loop]) -> Iterator[Line]:
