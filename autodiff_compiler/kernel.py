@@ -258,6 +258,10 @@ def build(
         # People who read the Python want the loops that they wrote.
         with defects(name):
             program, backend = make_program(function, request, tuple(specs), watch), "python"
+    elif backend == "c":
+        with _defects(name):
+            made = pipeline.run(program.function, pipeline.final_passes(), watch)
+            program = replace(program, function=made)
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}

@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from .ir.check import check
 from .ir.graph import Function
-from .transforms.hoist import hoist
+def final_passes() -> list[Pass]:
+    """What the whole, gradients and all, goes through on the way to C."""
+    return [Pass("chunks", lambda function: simplify(chunks(function)))]
+
+
+PASS_NAMES = (
+    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist", "chunks",
+)  # fmt: skip
 from .transforms.lanes import lanes
 from .transforms.privatise import privatise
 from .transforms.promote import promote
@@ -55,8 +62,13 @@ def gradient_passes(
     return passes
 
 
+def final_passes() -> list[Pass]:
+    """What the whole, gradients and all, goes through on the way to C."""
+    return [Pass("chunks", lambda function: simplify(chunks(function)))]
+
+
 PASS_NAMES = (
-    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist",
+    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist", "chunks",
 )  # fmt: skip
 
 
