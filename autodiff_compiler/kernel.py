@@ -259,7 +259,7 @@ def build(
         with defects(name):
             program, backend = make_program(function, request, tuple(specs), watch), "python"
     elif backend == "c":
-        with _defects(name):
+        with defects(name):
             made = pipeline.run(program.function, pipeline.final_passes(), watch)
             program = replace(program, function=made)
     name = getattr(function, "__name__", "function")

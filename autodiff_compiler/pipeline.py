@@ -8,14 +8,10 @@ from typing import NamedTuple
 
 from .ir.check import check
 from .ir.graph import Function
-def final_passes() -> list[Pass]:
-    """What the whole, gradients and all, goes through on the way to C."""
-    return [Pass("chunks", lambda function: simplify(chunks(function)))]
 
 
-PASS_NAMES = (
-    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist", "chunks",
-)  # fmt: skip
+from .transforms.chunks import chunks
+from .transforms.hoist import hoist
 from .transforms.lanes import lanes
 from .transforms.privatise import privatise
 from .transforms.promote import promote
