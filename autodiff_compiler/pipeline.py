@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from .ir.check import check
 from .ir.graph import Function
-
-
 from .transforms.chunks import chunks
 from .transforms.hoist import hoist
 from .transforms.lanes import lanes
