@@ -93,12 +93,16 @@ class Gather(Nests):
         ]
         if last.low != last.core:
             inside.append(f"{last.core} < {last.end(last.low)}")
+        outermost = True
         with ExitStack() as loops:
             for i, a in zip(index, axes[:-1]):
                 if a.fixed is not None:
                     continue
                 head = f"for (long long {i} = {a.low}; {i} < {a.end(a.core)}; {i}++) {{"
                 loops.enter_context(self.w.indented(head))
+                if outermost:  # each trip adds to rows of its own
+                    self.w.lines[-1].work = f"({a.end(a.core)}) * ({last.end(last.core)})"
+                outermost = False
             if not inside:
                 self._whole_row(nodes, axes, index)
                 return True

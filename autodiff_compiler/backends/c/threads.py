@@ -43,6 +43,7 @@ static inline long long adc_cut(long long n, int part, int parts, int grain) {
 """)
 
 _HEAD = re.compile(r"for \(long long (\w+) = 0; \1 < (.+); \1\+\+\) \{$")
+_BOUNDS = re.compile(r"for \(long long (\w+) = (\w+); \1 < (.+); \1\+\+\) \{$")
 _SETS = re.compile(r"(\w+) ([-+*/|&^]?)= (.*);$")
 _ASSIGNS = re.compile(r"(?<![\w.>])(\w+)(?: [-+*/|&^%]?=(?!=)|\+\+|--)")
 _DECLARES = re.compile(r"(?:const )?(?:double|float|long long|int|unsigned char) (\w+)(?: =|;)")
@@ -77,8 +78,15 @@ class Sharing:
 
     def run(self) -> list[Line | Loop]:
         out: list[Line | Loop] = []
-        for item in self.items:
-            plan = _plan(item, self.threads) if isinstance(item, Loop) else None
+        waiting = list(self.items)
+        while waiting:
+            item = waiting.pop(0)
+            if isinstance(item, Line) and item.work:
+                body = _until_closed(item, waiting)
+                del waiting[: len(body)]
+                out += self._shared_lines(item, body) if body else [item]
+                continue
+            plan = _plan(item) if isinstance(item, Loop) else None
             if plan is None or any(name not in self.kinds for name, _ in plan.sums):
                 out.append(item)
             else:
@@ -111,10 +119,7 @@ class Sharing:
                 f"for (long long {plan.index} = {first}; {plan.index} < {last}; {plan.index}++) {{"
             )
         _deeper(loop, 1 + bool(phase))
-        region = (
-            f"#pragma omp parallel for num_threads({parts}) schedule(static, 1) "
-            f"if (together && {_work(loop, plan)} >= {WORTH})"
-        )
+        region = _region(parts, _work(loop, plan))
         head = [Line(depth, f"for (int {phase} = 0; {phase} < 2; {phase}++) {{")] if phase else []
         inner = depth + bool(phase)
         return [
@@ -128,6 +133,30 @@ class Sharing:
             Line(inner, "}"),
             *([Line(depth, "}")] if phase else []),
             *(Line(depth, t) for t in after),
+        ]
+
+    def _shared_lines(self, head: Line, body: list[Line]) -> list[Line | Loop]:
+        """A loop of which it is known that its trips do not meet."""
+        found = _BOUNDS.match(head.text)
+        own = {m.group(1) for x in body if (m := _DECLARES.match(x.text))}
+        if not found or not all(map(_is_harmless, body)):
+            return [head, *body]
+        if any(name not in own for x in body for name in _assigned(x)):
+            return [head, *body]
+        index, low, end = found.groups()
+        part, depth, parts = self.names.fresh("part"), head.depth, self.threads
+        first, last = self.names.fresh(f"first_{index}"), self.names.fresh(f"last_{index}")
+        count = end if low == "0" else f"{end} - {low}"
+        cuts = [f"{low} + adc_cut({count}, {part}{k}, {parts}, 1)" for k in ("", " + 1")]
+        for line in body:
+            line.depth += 1
+        return [
+            Line(depth, _region(parts, head.work)),
+            Line(depth, f"for (int {part} = 0; {part} < {parts}; {part}++) {{"),
+            Line(depth + 1, f"const long long {first} = {cuts[0]}, {last} = {cuts[1]};"),
+            Line(depth + 1, f"for (long long {index} = {first}; {index} < {last}; {index}++) {{"),
+            *body,
+            Line(depth, "}"),
         ]
 
     def _collected(
@@ -176,6 +205,25 @@ class Sharing:
         return out
 
 
+def _region(parts: int, work: str) -> str:
+    return (
+        f"#pragma omp parallel for num_threads({parts}) schedule(static, 1) "
+        f"if (together && {work} >= {WORTH})"
+    )
+
+
+def _until_closed(head: Line, items: Sequence[Line | Loop]) -> list[Line]:
+    """The lines of the loop that `head` opens, the last of which closes it."""
+    out: list[Line] = []
+    for item in items:
+        if not isinstance(item, Line):
+            return []
+        out.append(item)
+        if item.depth == head.depth and item.text == "}":
+            return out
+    return []
+
+
 def _declared_kinds(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     for line in lines:
         found = re.match(r"(double|float|long long|int) (\w+)(?: =|;)", line.text)
@@ -186,12 +234,10 @@ def _declared_kinds(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
 # --- what may be shared ---------------------------------------------------------------------------
 
 
-def _plan(loop: Loop, threads: int) -> Plan | None:
+def _plan(loop: Loop) -> Plan | None:
     lines = [x for x in flat(loop.children) if not x.text.startswith("#")]
-    for line in lines:
-        for word in line.words():
-            if word.startswith(("adc_", "ADC_")) and word not in _HARMLESS or word == "goto":
-                return None
+    if not all(map(_is_harmless, lines)):
+        return None
     if any(a.buffer.alias for a in loop.accesses):
         return None
     for index in dict.fromkeys(x.index for x in _nested(loop)):
@@ -227,6 +273,12 @@ def _along(loop: Loop, index: str, lines: list[Line]) -> Plan | None:
         return None
     plan.reach = reach
     return plan
+
+
+def _is_harmless(line: Line) -> bool:
+    """No check, which would leave the region, and no helper that allocates or the like."""
+    named = (word for word in line.words() if word.startswith(("adc_", "ADC_")) or word == "goto")
+    return all(word in _HARMLESS for word in named)
 
 
 def _only_declares(line: Line) -> bool:
