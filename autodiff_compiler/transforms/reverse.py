@@ -136,7 +136,9 @@ def _marked(nodes: Iterable[Node], sweep: int) -> list[Node]:
         return replace(block, nodes=tuple(_marked(block.nodes, sweep)))
 
     return [
-        replace(node, span=replace(node.span, sweep=sweep), blocks=tuple(map(inside, node.blocks)))
+        replace(
+            node, span=replace(node.span, sweep=sweep), blocks=tuple(map(inside, node.blocks))
+        )
         for node in nodes
     ]
 
