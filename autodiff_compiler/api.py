@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["grad", "value_and_grad", "vjp", "compile", "stop_gradient"]
 
 Argnums = int | str | Sequence[int | str]
+Threads = int | str
 
 
 # The compiler itself is imported when something is compiled, the launcher when something is
@@ -41,7 +42,7 @@ class Transformed:
     """A function made by `grad`, `value_and_grad` or `compile`; called like the function it is of.
 
     Attributes: `primal` (the undecorated function), `transform` (which of the three), `argnums`
-    (positions), `has_aux`, `backend`.
+    (positions), `has_aux`, `backend`, `threads`.
     """
 
     primal: Callable[..., Any]
@@ -49,6 +50,7 @@ class Transformed:
     argnums: int | tuple[int, ...]
     has_aux: bool
     backend: str
+    threads: Threads
     _kernels: _Kernels
 
     def specialize(self, *args: Any, **kwargs: Any) -> Kernel | StoredKernel:
@@ -66,7 +68,7 @@ class Transformed:
     def __reduce__(self) -> tuple[Any, ...]:
         from .pickling import pack
 
-        options = (self.transform, self.argnums, self.has_aux, self.backend)
+        options = (self.transform, self.argnums, self.has_aux, self.backend, self.threads)
         return _unpickled, (pack(self.primal), options)
 
     def __copy__(self) -> Any:
@@ -94,10 +96,13 @@ class Transformed:
 class _Kernels:
     """The specialisations of one function, by the types of its arguments."""
 
-    def __init__(self, function: Callable[..., Any], request: Request, backend: str):
+    def __init__(
+        self, function: Callable[..., Any], request: Request, backend: str, threads: Threads = 1
+    ):  # fmt: skip
         self.function = function
         self.request = request
         self.backend = backend
+        self.threads = threads
         self.known: dict[tuple[Spec, ...], list[Kernel | StoredKernel]] = {}
         #: by the types of a call: the places of integers whose values matter
         self.by_value: dict[tuple[Spec, ...], tuple[tuple[Any, ...], ...]] = {}
@@ -129,7 +134,10 @@ class _Kernels:
                 if still_holds(kernel.plan):
                     self.newest = kernel
                     return kernel
-        found = kernel_of(self.function, self.request, specs, self.backend, specs, known)
+        found = kernel_of(
+            self.function, self.request, specs, self.backend, specs, known,
+            _number_of_threads(self.threads),
+        )  # fmt: skip
         if not isinstance(found, tuple):
             with self.lock:
                 self.known.setdefault(specs, []).insert(0, found)
@@ -152,14 +160,17 @@ def pinned(spec: Spec, value: Any, path: tuple[Any, ...], known: Sequence[tuple[
     return replace(spec, items=items)
 
 
-def _transformed(f: Callable[..., Any], request: Request, argnums: Any, backend: str) -> Any:
-    kernels = _Kernels(f, request, backend)
+def _transformed(
+    f: Callable[..., Any], request: Request, argnums: Any, backend: str, threads: Threads
+) -> Any:  # fmt: skip
+    kernels = _Kernels(f, request, backend, threads)
     made = _dispatcher(f, kernels.plan, backend, mixin=Transformed)
     made.primal = f
     made.transform = request.kind
     made.argnums = argnums
     made.has_aux = request.has_aux
     made.backend = backend
+    made.threads = threads
     made._kernels = kernels
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):
         if hasattr(f, name):
@@ -184,7 +195,7 @@ def _unpickled(packed: Any, options: tuple[Any, ...]) -> Any:
         return _with_options(f, *options)
     while isinstance(found, Transformed):
         if found.primal is f and options == (
-            found.transform, found.argnums, found.has_aux, found.backend,
+            found.transform, found.argnums, found.has_aux, found.backend, found.threads,
         ):  # fmt: skip
             return found
         found = found.primal
@@ -192,11 +203,11 @@ def _unpickled(packed: Any, options: tuple[Any, ...]) -> Any:
 
 
 def _with_options(
-    f: Callable[..., Any], kind: str, argnums: Any, has_aux: bool, backend: str
+    f: Callable[..., Any], kind: str, argnums: Any, has_aux: bool, backend: str, threads: Threads
 ) -> Any:
     if kind == "compile":
-        return compile(f, backend=backend)
-    return _derivative(kind, f, argnums, backend, has_aux)
+        return compile(f, backend=backend, threads=threads)
+    return _derivative(kind, f, argnums, backend, has_aux, threads)
 
 
 def _positions(f: Callable[..., Any], argnums: Argnums) -> int | tuple[int, ...]:
@@ -229,27 +240,38 @@ def _positions(f: Callable[..., Any], argnums: Argnums) -> int | tuple[int, ...]
 
 
 def _derivative(
-    kind: str, f: Callable[..., Any] | None, argnums: Argnums, backend: str, has_aux: bool
-) -> Any:
+    kind: str, f: Callable[..., Any] | None, argnums: Argnums, backend: str, has_aux: bool,
+    threads: Threads,
+) -> Any:  # fmt: skip
     if f is None:
-        return lambda g: _derivative(kind, g, argnums, backend, has_aux)
+        return lambda g: _derivative(kind, g, argnums, backend, has_aux, threads)
     if not callable(f):
         raise TypeError(f"{kind} takes a function, not {type(f).__name__}")
-    _known_backend(backend)
+    _known_options(backend, threads)
     positions = _positions(f, argnums)
     single = isinstance(positions, int)
     wrt = (positions,) if isinstance(positions, int) else positions
-    return _transformed(f, Request(kind, wrt, single, bool(has_aux)), positions, backend)
+    return _transformed(f, Request(kind, wrt, single, bool(has_aux)), positions, backend, threads)
 
 
-def _known_backend(backend: str) -> None:
+def _known_options(backend: str, threads: Threads) -> None:
     if backend not in ("auto", "c", "python"):
         raise ValueError(f'backend is "auto", "c" or "python", not {backend!r}')
+    if threads != 1:
+        _number_of_threads(threads)
+
+
+def _number_of_threads(threads: Threads) -> int:
+    if threads == 1:
+        return 1
+    from .runtime.threads import number_of_threads
+
+    return number_of_threads(threads)
 
 
 def grad(
     f: Callable[..., Any] | None = None, argnums: Argnums = 0, *, backend: str = "auto",
-    has_aux: bool = False,
+    has_aux: bool = False, threads: Threads = 1,
 ) -> Any:  # fmt: skip
     """The gradient of a function that returns a scalar float.
 
@@ -258,6 +280,9 @@ def grad(
     backend  "auto" (C if a compiler is found, else Python), "c" or "python"
     has_aux  the function returns a pair (value, aux); the gradient function then returns
              (gradient, aux)
+    threads  how many threads big loops of C may take, or "auto": one for each processor. Results
+             are the same from run to run for a given number. Products of matrices take the
+             threads of NumPy's BLAS, whatever is said here
 
     Returns a function of the same arguments. It gives one gradient for one argnum, a tuple for a
     tuple. A float has a float for a gradient, an array an array of its shape and dtype, a tuple,
@@ -266,28 +291,30 @@ def grad(
     Raises, when called: UnsupportedError for what cannot be differentiated correctly, TypeError for
     an argument that is no float, and whatever the function itself raises.
     """
-    return _derivative("grad", f, argnums, backend, has_aux)
+    return _derivative("grad", f, argnums, backend, has_aux, threads)
 
 
 def value_and_grad(
     f: Callable[..., Any] | None = None, argnums: Argnums = 0, *, backend: str = "auto",
-    has_aux: bool = False,
+    has_aux: bool = False, threads: Threads = 1,
 ) -> Any:  # fmt: skip
     """Like `grad`, but the function made returns `(value, gradient)`, in one run of both sweeps.
 
     With `has_aux` it returns `((value, aux), gradient)`.
     """
-    return _derivative("value_and_grad", f, argnums, backend, has_aux)
+    return _derivative("value_and_grad", f, argnums, backend, has_aux, threads)
 
 
-def compile(f: Callable[..., Any] | None = None, *, backend: str = "auto") -> Any:
+def compile(
+    f: Callable[..., Any] | None = None, *, backend: str = "auto", threads: Threads = 1
+) -> Any:
     """The function itself, compiled: the same results, the same writes into its arguments."""
     if f is None:
-        return lambda g: compile(g, backend=backend)
+        return lambda g: compile(g, backend=backend, threads=threads)
     if not callable(f):
         raise TypeError(f"compile takes a function, not {type(f).__name__}")
-    _known_backend(backend)
-    return _transformed(f, Request("compile"), (), backend)
+    _known_options(backend, threads)
+    return _transformed(f, Request("compile"), (), backend, threads)
 
 
 def stop_gradient(x: Any) -> Any:
@@ -299,8 +326,9 @@ def stop_gradient(x: Any) -> Any:
 
 
 def vjp(
-    f: Callable[..., Any], *primals: Any, backend: str = "auto", has_aux: bool = False
-) -> tuple[Any, ...]:
+    f: Callable[..., Any], *primals: Any, backend: str = "auto", has_aux: bool = False,
+    threads: Threads = 1,
+) -> tuple[Any, ...]:  # fmt: skip
     """The value of `f` at `primals`, and the function that pulls a cotangent of it back.
 
     Returns `(value, pullback)`, with `has_aux` `(value, pullback, aux)`. `pullback(cotangent)` takes
@@ -312,16 +340,16 @@ def vjp(
     """
     if not callable(f):
         raise TypeError(f"vjp takes a function, not {type(f).__name__}")
-    _known_backend(backend)
+    _known_options(backend, threads)
     kept = _copied(primals)
-    value = _machine(f, backend, has_aux).value(*_copied(primals))
+    value = _machine(f, backend, has_aux, threads).value(*_copied(primals))
     aux: tuple[Any, ...] = ()
     if has_aux:
         if not isinstance(value, tuple) or len(value) != 2:
             raise TypeError("with has_aux=True the function returns a pair (value, aux)")
         value, aux = value[0], (value[1],)
 
-    return (value, Pullback(f, kept, value, backend, has_aux), *aux)
+    return (value, Pullback(f, kept, value, backend, has_aux, threads), *aux)
 
 
 class Pullback:
@@ -329,10 +357,10 @@ class Pullback:
 
     def __init__(
         self, f: Callable[..., Any], primals: tuple[Any, ...], value: Any, backend: str,
-        has_aux: bool,
+        has_aux: bool, threads: Threads,
     ):  # fmt: skip
-        self._machine = _machine(f, backend, has_aux)
-        self._told = (f, primals, value, backend, has_aux)
+        self._machine = _machine(f, backend, has_aux, threads)
+        self._told = (f, primals, value, backend, has_aux, threads)
         self._floats = [_has_float(describe(primal)) for primal in primals]
 
     def __call__(self, cotangent: Any) -> tuple[Any, ...]:
@@ -360,11 +388,12 @@ def _unpickled_pullback(packed: Any, *rest: Any) -> Pullback:
 class _VjpMachine:
     """The kernels behind `vjp` of one function, kept while the function lives."""
 
-    def __init__(self, f: Callable[..., Any], backend: str, has_aux: bool):
+    def __init__(self, f: Callable[..., Any], backend: str, has_aux: bool, threads: Threads):
         self.f = weakref.ref(f)
         self.backend = backend
         self.has_aux = has_aux
-        self.value = compile(f, backend=backend)
+        self.threads = threads
+        self.value = compile(f, backend=backend, threads=threads)
 
         def pull(primals: tuple[Any, ...], cotangents: tuple[Any, ...]) -> None: ...
 
@@ -381,7 +410,10 @@ class _VjpMachine:
         assert f is not None
         wrt = tuple(k for k, s in enumerate(spec.items) if _has_float(s))
         request = Request("vjp", wrt, False, self.has_aux)
-        found = kernel_of(f, request, spec.items, self.backend, (spec, describe(cotangents)))
+        found = kernel_of(
+            f, request, spec.items, self.backend, (spec, describe(cotangents)),
+            threads=_number_of_threads(self.threads),
+        )  # fmt: skip
         assert not isinstance(found, tuple)
         return found.plan
 
@@ -389,14 +421,17 @@ class _VjpMachine:
 _machines: weakref.WeakKeyDictionary[Any, dict[Any, _VjpMachine]] = weakref.WeakKeyDictionary()
 
 
-def _machine(f: Callable[..., Any], backend: str, has_aux: bool) -> _VjpMachine:
+def _machine(
+    f: Callable[..., Any], backend: str, has_aux: bool, threads: Threads
+) -> _VjpMachine:  # fmt: skip
     try:
         known = _machines.setdefault(f, {})
     except TypeError:
-        return _VjpMachine(f, backend, has_aux)
-    if (backend, has_aux) not in known:
-        known[backend, has_aux] = _VjpMachine(f, backend, has_aux)
-    return known[backend, has_aux]
+        return _VjpMachine(f, backend, has_aux, threads)
+    key = (backend, has_aux, threads)
+    if key not in known:
+        known[key] = _VjpMachine(f, backend, has_aux, threads)
+    return known[key]
 
 
 def _has_float(spec: Spec) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .api import Argnums, _known_backend, _positions, grad, vjp
+from .api import Argnums, _known_options, _positions, grad, vjp
 from .errors import UnsupportedError
 
 __all__ = ["jacobian"]
@@ -50,7 +50,7 @@ def jacobian(
         raise TypeError(f"jacobian takes a function, not {type(f).__name__}")
     if mode not in _MODES:
         raise ValueError(f'mode is "auto", "rows" or "columns", not {mode!r}')
-    _known_backend(backend)
+    _known_options(backend, 1)
     return _Jacobian(f, _positions(f, argnums), mode, backend)
 
 

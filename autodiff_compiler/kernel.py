@@ -19,9 +19,11 @@ from .ir.build import Rewriter
 from .ir.graph import Function, Value, walk
 from .ir.show import show
 from .ir.types import FLOATS, Array, Scalar
+from .runtime.blas import table_address
 from .runtime.build import LoadedKernel, load_kernel
 from .runtime.compiler import Compiler, find_compiler
 from .runtime.plan import Capture, Guard, OutLeaf, Plan
+from .runtime.threads import openmp_flags
 from .signature import Request, ScalarSpec, Spec, StaticSpec, TreeSpec, leaf_specs
 
 if TYPE_CHECKING:
@@ -80,11 +82,15 @@ class Kernel:
     what the launcher runs. `origin`: what it was made from, as `build` was given it.
     """
 
-    def __init__(self, program: Program, backend: str, name: str, origin: Origin | None = None):
+    def __init__(
+        self, program: Program, backend: str, name: str, origin: Origin | None = None,
+        threads: int = 1,
+    ):  # fmt: skip
         self.program = program
         self.backend = backend
         self.name = name
         self.origin = origin
+        self.threads = threads
         #: with backend="c", when there is a plan
         self.loaded: LoadedKernel | None = None
 
@@ -108,7 +114,10 @@ class Kernel:
         symbol = f"adc_{self.name}"
         _backend_for(self.program.function, fallback=False)
         with defects(self.name):
-            return emit_c(self.program.function, symbol, frozenset(self.program.writes), **vector)
+            return emit_c(
+                self.program.function, symbol, frozenset(self.program.writes),
+                threads=self.threads, **vector,
+            )  # fmt: skip
 
     @property
     def c_source(self) -> str:
@@ -165,6 +174,7 @@ class Kernel:
     def plan(self) -> Plan:
         program = self.program
         entry, checks = self._entry()
+        native = isinstance(entry, int)
         count = len(program.function.results) - len(program.writes)
         return Plan(
             name=self.name,
@@ -177,6 +187,7 @@ class Kernel:
             mutated=program.mutated,
             checks=checks,
             entry=entry,
+            table=table_address() if native and "call->table" in self.c.text else 0,
             span=program.static.get("span", Span("<unknown>", 0, 0, 0, 0)),
         )
 
@@ -187,7 +198,8 @@ class Kernel:
             run = load_python(self.python, self.name)
             writes = self.program.writes
             return (_writing(run, writes) if writes else run), tuple(self.python.checks)
-        loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=tuple(self.c.flags))
+        flags = openmp_flags() if "omp parallel" in self.c.text else ()
+        loaded = load_kernel(self.c.text, self.c.symbol, extra_flags=(*self.c.flags, *flags))
         self.loaded = loaded
         return loaded.address, tuple(self.c.checks)
 
@@ -241,12 +253,12 @@ def _plain(tree: Tree) -> Tree:
 
 def build(
     function: Callable[..., Any], request: Request, specs: Sequence[Spec], backend: str,
-    watch: pipeline.Watch | None = None, fallback: bool = False,
+    watch: pipeline.Watch | None = None, fallback: bool = False, threads: int = 1,
 ) -> Kernel:  # fmt: skip
     """Compiles `function` for arguments of these types. Raises CompileError, or TypeError if the
     arguments or the result cannot be differentiated.
 
-    `fallback`: what has no form in C is compiled to Python.
+    `fallback`: what has no form in C is compiled to Python. `threads`: how many big loops may take.
     """
     name = getattr(function, "__name__", "this function")
     with defects(name):
@@ -255,11 +267,15 @@ def build(
         # People who read the Python want the loops that they wrote.
         with defects(name):
             program, backend = make_program(function, request, tuple(specs), watch), "python"
+    elif backend == "c":
+        with defects(name):
+            made = pipeline.run(program.function, pipeline.final_passes(), watch)
+            program = replace(program, function=made)
     name = getattr(function, "__name__", "function")
     name = name if name.isidentifier() else "function"
     prefix = {"compile": "", "grad": "grad_", "value_and_grad": "value_and_grad_", "vjp": "vjp_"}
     origin = (function, request, tuple(specs))
-    return Kernel(program, backend, prefix[request.kind] + name, origin)
+    return Kernel(program, backend, prefix[request.kind] + name, origin, threads)
 
 
 def _backend_for(function: Function, fallback: bool) -> str:

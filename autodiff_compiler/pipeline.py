@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .errors import checking
 from .ir.check import check
 from .ir.graph import Function
+from .transforms.chunks import chunks
 from .transforms.hoist import hoist
 from .transforms.lanes import lanes
 from .transforms.privatise import privatise
@@ -55,8 +56,13 @@ def gradient_passes(
     return passes
 
 
+def final_passes() -> list[Pass]:
+    """What the whole, gradients and all, goes through on the way to C."""
+    return [Pass("chunks", lambda function: simplify(chunks(function)))]
+
+
 PASS_NAMES = (
-    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist",
+    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist", "chunks",
 )  # fmt: skip
 
 

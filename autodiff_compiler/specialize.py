@@ -50,11 +50,11 @@ class StoredKernel:
 
 def kernel_of(
     function: Callable[..., Any], request: Request, specs: Sequence[Spec], backend: str,
-    params: tuple[Spec, ...], known: Sequence[tuple[Any, ...]] = (),
+    params: tuple[Spec, ...], known: Sequence[tuple[Any, ...]] = (), threads: int = 1,
 ) -> Kernel | StoredKernel | tuple[Any, ...]:  # fmt: skip
     """The kernel for arguments of these specs, or the place of an integer among the arguments that
     must be known. `params`: the specs of the call; of a pullback the primals and the cotangents.
-    `known`: the places of the integers that `specs` has by value.
+    `known`: the places of the integers that `specs` has by value. `threads`: how many at most.
 
     Raises CompileError, or TypeError if the arguments or the result cannot be differentiated.
     """
@@ -63,12 +63,16 @@ def kernel_of(
 
     resolved = resolve_backend(backend)
     place = place_of(
-        function, request, (*specs, *params[1:]) if _pulls(request) else specs, resolved
+        function,
+        request,
+        (*specs, *params[1:]) if _pulls(request) else specs,
+        resolved,
+        threads,
     )
 
     def build() -> Kernel:
         made = _compiler().build(
-            function, request, tuple(specs), resolved, fallback=backend == "auto"
+            function, request, tuple(specs), resolved, fallback=backend == "auto", threads=threads
         )
         if _pulls(request):
             made.program = _pullback_program(made.program, params)

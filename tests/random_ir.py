@@ -418,7 +418,9 @@ class RandomFunction:
         yields = self.stopping(params, eats) if stops else self.body(params, eats)
         block = self.b.close([counter, *params], yields)
         self.leave(saved, init, eats)
-        for result in self.b.for_([start, stop, step], init, block, stops):
+        for result in self.b.for_(
+            [start, stop, step], init, block, {"stops": True} if stops else {}
+        ):
             self.keep(result)
 
     def stopping(self, params, eats) -> list[Value]:

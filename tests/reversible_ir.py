@@ -197,7 +197,7 @@ class Program:
         if stops:
             yields.insert(0, b.emit(TABLE["gt"], self.scalar(), b.const(0.9)))
         body = b.close([i, *params], yields)
-        self.leave(b.for_(bounds, init, body, stops), mark)
+        self.leave(b.for_(bounds, init, body, {"stops": True} if stops else {}), mark)
 
     def while_loop(self, depth: int) -> None:
         b = self.b

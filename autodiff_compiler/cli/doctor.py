@@ -7,19 +7,19 @@ import os
 import platform
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from .._version import __version__
 from ..errors import CompileError
-from ..runtime import folders, process
+from ..runtime import folders
+from ..runtime.blas import LAPACK, find_blas
 from ..runtime.build import load_kernel
 from ..runtime.cache import Cache
 from ..runtime.compiler import VECTOR_FUNCTIONS, Compiler, find_compiler
+from ..runtime.threads import number_of_threads, openmp_flags
 from .cache import size_text
 from .faults import EXIT_CODES
 
@@ -27,7 +27,6 @@ __all__ = ["add_parser"]
 
 GET_COMPILER = "install gcc or clang, or `pip install ziglang`"
 _PROBE = "int adc_doctor(void) { return 42; }\n"
-_OPENMP = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
 @dataclass(frozen=True)
@@ -118,20 +117,14 @@ def _vector_math(compiler: Compiler) -> Finding:
 
 
 def _openmp(compiler: Compiler) -> Finding:
-    """Kernels use OpenMP's `simd` only, which needs no library; this is said for completeness."""
+    """Kernels use OpenMP's `simd`, which needs no library, and threads for those who ask for them."""
     simd = "-fopenmp-simd" in compiler.flags
-    with tempfile.TemporaryDirectory(prefix="autodiff_compiler-") as name:
-        folder = Path(name)
-        (folder / "threads.c").write_text(_OPENMP)
-        command = [*compiler.argv, "-fopenmp", "-o", "threads", "threads.c"]
-        try:
-            threads = process.run(command, folder)[0] == 0
-        except (OSError, TimeoutError):
-            threads = False
+    count = number_of_threads("auto")
+    ways = f"for threads=2 and more (auto: {count})"
     return Finding(
         "OpenMP",
         f"`simd` {'is used' if simd else 'is not known to the compiler'}; "
-        f"threads {'are there' if threads else 'are not there'}, and not used",
+        + (f"threads work, {ways}" if openmp_flags() else "there are no threads"),
     )
 
 
@@ -141,7 +134,7 @@ def _openmp(compiler: Compiler) -> Finding:
 def _libraries(compiler: Compiler | None) -> Iterator[Finding]:
     if compiler is not None:
         yield _headers()
-    yield _openblas()
+    yield _blas()
     yield _formatter()
 
 
@@ -162,21 +155,18 @@ def _headers() -> Finding:
     )  # fmt: skip
 
 
-def _openblas() -> Finding:
-    path = openblas()
-    if path is None:
-        return Finding("OpenBLAS", "none that NumPy brings")
-    return Finding("OpenBLAS", f"{path.name}  ({path.parent})")
-
-
-def openblas() -> Path | None:
-    """The OpenBLAS that NumPy carries."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".libs", package / ".dylibs"):
-        found = sorted(folder.glob("*openblas*")) if folder.is_dir() else []
-        if found:
-            return found[0].resolve()
-    return None
+def _blas() -> Finding:
+    """What big products go to."""
+    if os.environ.get("AUTODIFF_COMPILER_BLAS", "auto").strip().lower() in ("", "none"):
+        return Finding("BLAS", "none is used: AUTODIFF_COMPILER_BLAS says so")
+    found = find_blas()
+    if found is None:
+        return Finding("BLAS", "none that is known to be loaded: products run as plain C")
+    words = found.config.split()
+    name = " ".join(words[:2]) if words else "BLAS"
+    threads = f", {found.threads} thread{'s' * (found.threads != 1)}" if found.threads else ""
+    lapack = "" if found.pointers.keys() >= set(LAPACK) else "; LAPACK is not known"
+    return Finding("BLAS", f"{found.owner}'s {name}, {found.width}-bit integers{threads}{lapack}")
 
 
 def _formatter() -> Finding:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import Span
 from ..records import Field
+from ..runtime.blas import table_address
 from ..runtime.plan import Capture, Guard, OutLeaf, Plan, read_source
 from ..signature import ArraySpec, ScalarSpec, Spec, StaticSpec, TreeSpec
 from .world import World
@@ -269,11 +270,12 @@ def _decode_guard(world: World, told: Any) -> Guard:
 
 def encode(world: World, plan: Plan) -> dict[str, Any]:
     """All of a plan but its parameters, which the key has, and its entry."""
-    if plan.table or plan.keep:
+    if plan.keep:
         raise Unstorable("addresses")
     places = _Places(world)
     return {
         "name": plan.name,
+        "table": bool(plan.table),
         "captures": [
             [_encode_source(world, c.source), _encode_spec(world, c.spec)] for c in plan.captures
         ],
@@ -303,5 +305,7 @@ def decode(world: World, told: dict[str, Any], params: tuple[Spec, ...], entry: 
         mutated=tuple(told["mutated"]),
         checks=tuple((places.decode(span), reason) for span, reason in told["checks"]),
         entry=entry,
+        # Where NumPy's library stands in this process; without one the kernel does without.
+        table=table_address() if told["table"] else 0,
         span=places.decode(told["span"]),
     )

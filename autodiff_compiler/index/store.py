@@ -49,7 +49,7 @@ Slot = tuple[int, str]
 
 
 def place_of(
-    function: Any, request: Request, specs: Sequence[Spec], backend: str
+    function: Any, request: Request, specs: Sequence[Spec], backend: str, threads: int = 1
 ) -> Place | None:  # fmt: skip
     """Where the plan for these calls is kept, or None if it can be kept nowhere."""
     compiler = find_compiler()
@@ -59,7 +59,7 @@ def place_of(
     if world is None:
         return None
     return Place(
-        world, digest("plan", _FORMAT, *_environment(), compiler.identity, *compiler.vector_math, world.digest)
+        world, digest("plan", _FORMAT, str(threads), *_environment(), compiler.identity, *compiler.vector_math, world.digest)
     )  # fmt: skip
 
 

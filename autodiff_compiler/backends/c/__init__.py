@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...errors import Span
 from ...ir.graph import Function
-from . import linalg_text, matmul_text  # noqa: F401  (helpers for the prelude)
+from . import blas_text, linalg_text, matmul_text  # noqa: F401  (helpers for the prelude)
 from .kernel import Kernel
 from .prelude import ABI, REQUIRED_FLAGS, VECTOR_MATH, free_symbol, helpers, prototypes
 
@@ -26,21 +26,22 @@ class CSource:
 
 def emit_c(
     function: Function, symbol: str, inplace_params: Iterable[int] = (),
-    vector_math: Iterable[str] = VECTOR_MATH,
+    vector_math: Iterable[str] = VECTOR_MATH, threads: int = 1,
 ) -> CSource:  # fmt: skip
     """The function as a kernel `symbol` (see `prelude.ABI`), or as `symbol_` where that is a helper's name.
 
     The last results are the final versions of `inplace_params`, in ascending order: they are written
     into the parameters' own memory and are no outputs. `vector_math`: C names of which the C library
-    has vector forms.
+    has vector forms. `threads`: in how many parts big loops are shared out.
     """
-    (source,) = emit_many([(function, free_symbol(symbol))], inplace_params, vector_math)[1]
+    named = [(function, free_symbol(symbol))]
+    (source,) = emit_many(named, inplace_params, vector_math, threads)[1]
     return source
 
 
 def emit_many(
     functions: Iterable[tuple[Function, str]], inplace_params: Iterable[int] = (),
-    vector_math: Iterable[str] = VECTOR_MATH,
+    vector_math: Iterable[str] = VECTOR_MATH, threads: int = 1,
 ) -> tuple[str, list[CSource]]:  # fmt: skip
     """Several kernels as one text, which each of the sources carries."""
     params = sorted(inplace_params)
@@ -48,6 +49,7 @@ def emit_many(
     for function, symbol in functions:
         first = len(function.results) - len(params)
         kernel = Kernel(function, {first + k: p for k, p in enumerate(params)}, symbol)
+        kernel.threads = threads
         kernels.append((kernel, kernel.write()))
     words = set().union(*(kernel.words() for kernel, _ in kernels))
     pasted, words = helpers(words)

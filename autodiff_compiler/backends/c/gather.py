@@ -156,12 +156,16 @@ class _Pass:
 
     def write(self) -> None:
         w = self.out.w
+        outermost = True
         with ExitStack() as loops:
             for i, a, n in zip(self.index[:-1], self.axes, self.sizes):
                 if a.fixed is None:
                     low, end = (0, n) if self.fresh else (a.low, a.end(a.core))
                     head = f"for (long long {i} = {low}; {i} < {end}; {i}++) {{"
                     loops.enter_context(w.indented(head))
+                    if outermost:  # each trip adds to rows of its own
+                        w.lines[-1].work = f"({end}) * ({self.last.end(self.last.core)})"
+                    outermost = False
             inside = self._inside()
             if not inside:
                 self._whole_row()

@@ -12,6 +12,7 @@ from .control import Control
 from .gather import runs_of_adds
 from .merge import join_loops
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus
+from .threads import TOGETHER, share_loops
 from .writer import Line, Writer, flat
 
 __all__ = ["Kernel"]
@@ -23,6 +24,9 @@ _CHECKED = {"iadd": "add", "isub": "sub", "imul": "mul"}
 class Kernel(Control):
     """`write()` gives the text of the C function; `checks` then says what each check is about."""
 
+    #: In how many parts big nests are shared out.
+    threads = 1
+
     def write(self) -> str:
         self._params()
         self.block(self.function.block)
@@ -30,6 +34,8 @@ class Kernel(Control):
         self.w.prune()
         self.w.lines = join_loops(self.w.lines)
         self.w.prune()
+        if self.threads > 1:
+            self.w.lines = share_loops(self.w.lines, self.threads, self.names)
         return self._framed()
 
     def words(self) -> set[str]:
@@ -93,12 +99,16 @@ class Kernel(Control):
     def _framed(self) -> str:
         words = self.w.words()
         head = Writer(1)
+        if "together" in words:
+            words.add("call")
         for name in ("in", "out", "call", "where"):
             if not self._uses_parameter(name, words):
                 head.line(f"(void){name};")
         head.line("int status = 0;")
         if words & {"ADC_POLL", "ADC_POLL_TRIPS"}:
             head.line("long long work = 0;")
+        if "together" in words:
+            head.line(f"const int together = {TOGETHER};")
         if "frame" in words:
             head.line("adc_frame frame = {adc_enter(), 0, 0};")
         tail = Writer(1)

@@ -12,6 +12,7 @@ from ...ir.graph import Node, Value
 from ...ir.types import F32, F64, Scalar
 from ...ops.linalg import split
 from ..text import Text
+from .blas_text import WITH_LIBRARY
 from .contract import Contractions
 from .spell import ELEMENT, ZERO, plus, times
 
@@ -44,7 +45,10 @@ class LinearAlgebra(Contractions):
             whole = (*node.operands[: len(arrays)], *node.results)
             parts = [wide[v] or p for v, p in zip(whole, (*given, *made))]
             counts = ", ".join(str(n) for n in lengths.values())
-            call = f"{node.op.c['call']}(&frame, {counts}, {', '.join(parts)})"
+            name = node.op.c["call"]
+            table = "call->table, " if name in WITH_LIBRARY else ""
+            name = WITH_LIBRARY.get(name, name)
+            call = f"{name}({table}&frame, {counts}, {', '.join(parts)})"
             self.w.line(f"const int {status} = {call};")
             self.w.line(f"ADC_MEMORY({status} != 2);")
             self.w.line(f"ADC_CHECK({number}, {status} == 0);")

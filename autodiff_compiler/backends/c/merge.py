@@ -294,6 +294,7 @@ def _one_row(loop: Loop, name: str, made: Line) -> bool:
     made.text = f"{made.text[: size.start(1)]}{length}{made.text[size.end(1) :]}"
     for line, _ in uses:
         line.text = line.text.replace(element, f"{name}[{column}]")
+    loop.rows.append((name, length))
     return True
 
 

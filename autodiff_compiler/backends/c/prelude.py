@@ -530,7 +530,7 @@ static inline void adc_stack_swap(adc_stack *a, adc_stack *b) {
 def library_names() -> set[str]:
     """Names that a kernel may not give to its own variables."""
     floats = {f"{name}f" for name in _MATH}
-    own = "in out call where status frame work done trips_ahead adc_leaf adc_call"
+    own = "in out call where status frame work done together trips_ahead adc_leaf adc_call"
     return {*_MATH, *floats, *_LIBRARY, *_HELPERS, *own.split()}
 
 

@@ -24,6 +24,7 @@ class Line:
     """`declares`: the local that the line sets; if nothing reads it, `instead` takes its place.
 
     `early`: the line may as well stand in front of loops over arrays that come before it.
+    `work`: of the head of a loop whose trips do not meet, how many elements it is for.
     """
 
     depth: int
@@ -31,6 +32,7 @@ class Line:
     declares: str = ""
     instead: str = ""
     early: bool = False
+    work: str = ""
 
     def words(self) -> list[str]:
         return [] if self.text.startswith("/*") else words_in(self.text)
@@ -46,6 +48,8 @@ class Loop:
     pragma: str
     children: list[Line | Loop] = field(default_factory=list)
     accesses: list[Any] = field(default_factory=list)
+    #: Arrays of which one row serves all trips, with the row's length.
+    rows: list[tuple[str, str]] = field(default_factory=list)
 
 
 def flat(items: list[Line | Loop]) -> Iterator[Line]:

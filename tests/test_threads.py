@@ -1,0 +1,268 @@
+"""Big loops shared out among threads: the same numbers, whoever does which part."""
+
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import autodiff_compiler as ad
+from autodiff_compiler.backends.c import threads as shared
+from autodiff_compiler.runtime import threads as option
+from tests.c_kernels import needs_compiler
+
+pytestmark = needs_compiler
+PARTS = 3
+
+
+def stencil(a, b, steps):
+    b = b.copy()
+    for _ in range(steps):
+        b[1:-1, 1:-1] = 0.2 * (
+            a[1:-1, 1:-1] + a[:-2, 1:-1] * a[2:, 1:-1] + a[1:-1, 2:] - a[1:-1, :-2]
+        )
+        b[:, 0] = np.tanh(a[:, 1])
+        a = 0.5 * a + b
+    return np.sum(a * b) + np.max(a) - np.min(b)
+
+
+def softmax(x, w):
+    z = x + w
+    z = z - np.max(z, axis=1, keepdims=True)
+    p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    return np.sum(p * p) + np.prod(1.0 + 1e-3 * w) + np.sum(p[:, 0] * x[:, 1])
+
+
+def columns(x, y):
+    total = np.sum(x, axis=0)
+    return np.sum(total * total * y) + np.sum(np.sin(x) @ y)
+
+
+def paths(s, rate, normals):
+    total = 0.0
+    for p in range(normals.shape[0]):
+        x = s
+        for t in range(normals.shape[1]):
+            x = x * np.exp(rate + 0.1 * normals[p, t])
+        total += max(x - 1.0, 0.0)
+    return total / normals.shape[0]
+
+
+def arguments(name, m=21, n=17):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((m, n)), rng.standard_normal((max(m, 1), n))
+    if name == "stencil":
+        b = b[:m]
+    return {
+        "stencil": (a, b, 3), "softmax": (a, b[0]), "columns": (a, b[0]), "paths": (1.0, 0.01, a),
+    }[name]  # fmt: skip
+
+
+FUNCTIONS = {"stencil": (0, 1), "softmax": (0, 1), "columns": (0, 1), "paths": (0, 1)}
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Every nest is worth it, and every array long enough."""
+    monkeypatch.setattr(shared, "WORTH", 0)
+    monkeypatch.setattr(shared, "SIDE_BY_SIDE", 1)
+
+
+def made(name, threads, turned=False, **options):
+    function = ad.value_and_grad(globals()[name], FUNCTIONS[name], backend="c", threads=threads)
+    if turned:
+        kernel = function.specialize(*arguments(name, **options))
+        text, count = re.subn(
+            rf"for \(int (part\w*) = 0; \1 < {threads}; \1\+\+\) \{{",
+            rf"for (int \1 = {threads - 1}; \1 >= 0; \1--) {{",
+            kernel.c.text,
+        )
+        assert count
+        kernel.__dict__["c"] = replace(kernel.c, text=text)
+    return function
+
+
+def numbers(result):
+    value, gradients = result
+    return [value, *gradients]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_parts_do_not_meet(eager, monkeypatch, name):
+    """Parts in turn, forwards and backwards, give the same bits; one part gives the same numbers."""
+    monkeypatch.setattr("autodiff_compiler.kernel.openmp_flags", lambda: ())
+    args = arguments(name)
+    one, forwards, backwards = (
+        numbers(made(name, n, turned)(*args))
+        for n, turned in ((1, False), (PARTS, False), (PARTS, True))
+    )
+    for x, y, z in zip(one, forwards, backwards, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(y, z)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_threads_give_what_parts_give(eager, monkeypatch, name):
+    args = arguments(name)
+    threaded = made(name, PARTS)
+    found = numbers(threaded(*args))
+    assert "omp parallel" in threaded.specialize(*args).c_source
+    for _ in range(20):
+        for x, y in zip(found, numbers(threaded(*args))):
+            np.testing.assert_array_equal(x, y)
+    monkeypatch.setattr("autodiff_compiler.kernel.openmp_flags", lambda: ())
+    for x, y in zip(found, numbers(made(name, PARTS)(*args))):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("m, n", [(0, 5), (1, 5), (2, 2), (3, 9), (8, 1), (9, 8)])
+def test_short_and_empty_arrays(eager, m, n):
+    args = arguments("columns", m, n)
+    one, many = (numbers(made("columns", k)(*args)) for k in (1, PARTS))
+    for x, y in zip(one, many):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-13)
+
+
+def test_one_thread_is_the_default_and_needs_no_library():
+    kernel = ad.value_and_grad(softmax, (0, 1), backend="c").specialize(*arguments("softmax"))
+    assert "omp parallel" not in kernel.c_source and "together" not in kernel.c_source
+    assert kernel.threads == 1
+
+
+def test_python_takes_the_option_too():
+    args = arguments("columns")
+    x = numbers(ad.value_and_grad(columns, (0, 1), backend="python", threads=2)(*args))
+    for a, b in zip(x, numbers(ad.value_and_grad(columns, (0, 1), backend="python")(*args))):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_vjp_and_compile_take_it(eager):
+    args = arguments("softmax")
+    value, pull = ad.vjp(softmax, *args, backend="c", threads=PARTS)
+    wanted, (dx, dw) = ad.value_and_grad(softmax, (0, 1), backend="python")(*args)
+    assert value == pytest.approx(wanted, rel=1e-12)
+    for x, y in zip(pull(1.0), (dx, dw)):
+        np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-13)
+    compiled = ad.compile(softmax, backend="c", threads=PARTS)
+    assert compiled(*args) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "all", None, 10**6])
+def test_what_is_no_number_of_threads(wrong):
+    with pytest.raises(ValueError, match="threads is"):
+        ad.grad(softmax, threads=wrong)
+
+
+def test_auto_is_one_for_each_processor():
+    assert 1 <= option.number_of_threads("auto") <= (os.cpu_count() or 1)
+    assert option.number_of_threads(5) == 5
+
+
+def test_a_compiler_without_openmp_does_all_parts_itself(eager, monkeypatch):
+    from autodiff_compiler.errors import CompileError
+
+    def fails(*args, **kwargs):
+        raise CompileError("unrecognized option -fopenmp")
+
+    args = arguments("columns")
+    wanted = numbers(made("columns", PARTS)(*args))
+    monkeypatch.setattr(option, "load_kernel", fails)
+    monkeypatch.setattr(option, "_known", {})
+    assert option.openmp_flags() == ()
+    for x, y in zip(wanted, numbers(made("columns", PARTS)(*args))):
+        np.testing.assert_array_equal(x, y)
+
+
+def fails_late(x, i):
+    y = np.sin(x) * 2.0
+    return np.sum(y * y) + x[i, 0]
+
+
+def test_checks_that_fail_beside_regions(eager):
+    function = ad.grad(fails_late, backend="c", threads=PARTS)
+    x = np.ones((9, 9))
+    assert function(x, 3).shape == (9, 9)
+    with pytest.raises(IndexError):
+        function(x, 9)
+
+
+# --- forks and signals ----------------------------------------------------------------------------
+
+BIG = 60000
+
+
+def swell(x):
+    return np.sum(np.exp(-x) * np.sin(x))
+
+
+SWELL = ad.value_and_grad(swell, backend="c", threads=2)
+
+
+def _in_child(queue):
+    queue.put(SWELL(np.linspace(0.0, 1.0, BIG)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_process_does_all_parts_itself():
+    """The parent has started threads, which a fork does not take along."""
+    value, gradient = SWELL(np.linspace(0.0, 1.0, BIG))
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    try:
+        theirs, slopes = queue.get(timeout=60)
+    finally:
+        child.join(5)
+        child.kill()
+        child.join()
+    assert theirs == value
+    np.testing.assert_array_equal(slopes, gradient)
+    assert SWELL(np.linspace(0.0, 1.0, BIG))[0] == value
+
+
+LONG = """
+import os, signal, threading, time
+import numpy as np
+import autodiff_compiler as ad
+
+@ad.grad(backend="c", threads=2)
+def f(x, n):
+    for _ in range(n):
+        x = x + 1e-9 * np.sin(x)
+    return np.sum(x)
+
+x = np.ones((300, 300))
+f(x, 2)
+def stop():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=stop).start()
+try:
+    f(x, 3000)
+    print("ended")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_stops_a_kernel_with_threads(tmp_path):
+    file = tmp_path / "long.py"
+    file.write_text(LONG)
+    # A shell's background processes ignore it, and their children with them.
+    start = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ),
+        **start,
+    )
+    assert done.stdout.strip() == "stopped", done.stderr
