@@ -403,15 +403,27 @@ class _VjpMachine:
         self.pull = _dispatcher(pull, self.plan, backend, replay=replay)
 
     def plan(self, args: Sequence[Any]) -> Plan:
+        from .frontend import NeedsValue
+
         primals, cotangents = args
-        spec = describe(primals)
+        known: tuple[tuple[Any, ...], ...] = ()
+        while True:
+            spec = pinned(describe(primals), primals, (), known)
+            try:
+                return self._plan(spec, describe(cotangents))
+            except NeedsValue as error:
+                if not error.path or error.path in known:
+                    raise
+                known = (*known, error.path)
+
+    def _plan(self, spec: Spec, cotangents: Spec) -> Plan:
         assert isinstance(spec, TreeSpec)
         f = self.f()
         assert f is not None
         wrt = tuple(k for k, s in enumerate(spec.items) if _has_float(s))
         request = Request("vjp", wrt, False, self.has_aux)
         found = kernel_of(
-            f, request, spec.items, self.backend, (spec, describe(cotangents)),
+            f, request, spec.items, self.backend, (spec, cotangents),
             threads=_number_of_threads(self.threads),
         )  # fmt: skip
         assert not isinstance(found, tuple)

@@ -38,7 +38,7 @@ def test_a_pullback_that_can_be_differentiated_again():
     np.testing.assert_allclose(by_moving[1]["x"], np.full(3, 8.0))
 
 
-@pytest.mark.parametrize("result", ["text", {"a": {"b": {"c": 1.0}}}, (1.0, 2), np.arange(3)])
+@pytest.mark.parametrize("result", ["text", {"a": {"b": {"c": 1.0}}}, (1, 2), np.arange(3)])
 def test_results_that_have_no_pullback(result):
     with pytest.raises(TypeError, match="two deep at most"):
         is_several(result, is_float)

@@ -123,6 +123,20 @@ def test_containers_and_integers():
     close(slopes, {"a": jnp.array([4.0, 0.0, 2.0]), "b": jnp.sum(p["a"][jnp.array([0, 0, 2])])})
 
 
+def test_a_function_that_writes_into_its_arguments():
+    def fill(out, a):
+        for i in range(len(a)):
+            out[i] += a[i] ** 2
+        return out, len(a)
+
+    g, before = to_jax(fill), jnp.ones(3)
+    out, count = g(before, jnp.asarray(X))
+    close(out, jnp.asarray(1.0 + X**2))
+    close(before, jnp.ones(3))
+    assert count == 3
+    close(jax.grad(lambda a: g(before, a)[0].sum())(jnp.asarray(X)), jnp.asarray(2.0 * X))
+
+
 def test_shapes_are_told_without_running():
     def runs_for_ever(x, n):
         i = 0

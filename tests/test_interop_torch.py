@@ -160,6 +160,16 @@ def test_what_is_not_taken():
         to_torch(lambda x: x * len(open("a").read()))(x)
 
 
+def test_second_derivatives_of_records_with_integers_in_them():
+    def f(p, n):
+        return Pair(p.a * p.b * n, n)
+
+    a, b = tensor(3), tensor(3, seed=5)
+    g = to_torch(f)
+    assert g(Pair(a, b), 2).b == 2
+    assert gradgradcheck(lambda a, b: g(Pair(a, b), 2).a, (a, b))
+
+
 def test_no_second_derivative_of_deeper_results():
     x = tensor(3)
     f = to_torch(lambda x: {"a": {"b": {"c": x * x}}})

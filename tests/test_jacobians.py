@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from autodiff_compiler import UnsupportedError, compile, jacobian
+from autodiff_compiler import UnsupportedError, compile, grad, jacobian, vjp
 from autodiff_compiler.testing.oracles import grad_dual
 from tests import traveller
 
@@ -106,6 +106,20 @@ def test_by_an_argument_behind_others(mode):
 
     made = jacobian(f, ("y", "x"), mode=mode)(3, "product", np.array([1.0, 2.0]), np.ones(2))
     assert np.array_equal(made, [np.diag([3.0, 6.0]), np.diag([3.0, 3.0])])
+
+
+def test_integers_whose_values_decide():
+    """An axis is known to a pullback and to a Jacobian as it is to a gradient."""
+
+    def spread(x, axis, how):
+        return x.std(axis=axis) if how == "std" else x.mean(axis=axis)
+
+    x = np.arange(6.0).reshape(2, 3) ** 2
+    for axis in (0, 1, -1):
+        value, pull = vjp(spread, x, axis, "std")
+        expected = grad(lambda x: np.sum(spread(x, axis, "std")))(x)
+        np.testing.assert_allclose(pull(np.ones_like(value))[0], expected, rtol=1e-12)
+    assert jacobian(spread)(x, 1, "mean").shape == (2, 2, 3)
 
 
 def test_keywords_defaults_and_what_is_no_number():

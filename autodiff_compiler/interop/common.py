@@ -60,12 +60,10 @@ def is_several(result: Any, is_float: Callable[[Any], bool]) -> bool:
     one that cannot be paired with cotangents: see `paired_gradient`."""
     if is_float(result):
         return False
-    if type(result) in _CONTAINERS:
+    if _is_container(result):
         parts = _listed(result)
-        parts = [
-            p for part in parts for p in (_listed(part) if type(part) in _CONTAINERS else [part])
-        ]
-        if all(p is None or is_float(p) for p in parts):
+        parts = [p for part in parts for p in (_listed(part) if _is_container(part) else [part])]
+        if any(map(is_float, parts)) and not any(map(_is_container, parts)):
             return True
     raise TypeError(
         "derivatives of this order are those of a function that returns a float, an array of floats,"
@@ -73,7 +71,8 @@ def is_several(result: Any, is_float: Callable[[Any], bool]) -> bool:
     )
 
 
-_CONTAINERS = (tuple, list, dict)
+def _is_container(x: Any) -> bool:
+    return type(x) in (tuple, list, dict) or is_namedtuple(type(x))
 
 
 def _listed(container: Any) -> list[Any]:
@@ -85,7 +84,8 @@ def paired_gradient(f: Callable[..., Any], several: bool, backend: str) -> Any:
 
     `moving` and `fixed` are both as long as `f` has arguments: in each place one of them is None and
     the other holds the argument. It is the gradient of <cotangents, f> by what is moving, so that it
-    can be differentiated again. `several`: the result is a container, and so are the cotangents.
+    can be differentiated again. `several`: the result is a container, and so are the cotangents, with
+    None for what is no float.
     """
 
     def paired(cotangent: Any, moving: Any, fixed: Any) -> Any:
@@ -99,11 +99,11 @@ def paired_gradient(f: Callable[..., Any], several: bool, backend: str) -> Any:
         args = [b if a is None else a for a, b in zip(moving, fixed)]
         total = 0.0
         for part, cotangent in zip(listed(f(*args)), listed(cotangents)):
-            if part is None:
+            if cotangent is None:
                 continue
             if isinstance(part, (tuple, list, dict)):
                 for inner, c in zip(listed(part), listed(cotangent)):
-                    if inner is not None:
+                    if c is not None:
                         total = total + np.sum(inner * c)
             else:
                 total = total + np.sum(part * cotangent)

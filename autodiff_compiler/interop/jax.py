@@ -27,7 +27,7 @@ def to_jax(
     Arguments are JAX or NumPy arrays (those without dims are numbers to `f`), containers of them,
     and, known when JAX traces, Python's own ints, strings, None and functions, by position. Floats
     and arrays of the result come back as JAX arrays in the same containers; for derivatives
-    they are tuples, lists and dicts, two deep at most. It works under `jit`, `grad` (any order), `vjp`, `jacrev`; under `vmap` one call follows the
+    these are tuples, NamedTuples, lists and dicts, two deep at most. It works under `jit`, `grad` (any order), `vjp`, `jacrev`; under `vmap` one call follows the
     other. JAX's forward mode is refused, by JAX.
 
     Raises, when called, TypeError for dtypes that `f` or JAX does not take, and what `f` and its
@@ -109,7 +109,8 @@ class _Bridge:
         moving = tuple(arg if m else None for arg, m in zip(args, moves))
         fixed = tuple(None if m else arg for arg, m in zip(args, moves))
         given = iter(cotangents)
-        paired = map_leaves(lambda x: None if x is None else next(given), tree)
+        parts = [None if x is None else next(given) for x in leaves(tree)]
+        paired = put(tree, [c if _is_float(x) else None for x, c in zip(leaves(tree), parts)])
         pulled = leaves(self._pullbacks[several](paired, moving, fixed))
         found = iter([g for g in pulled if g is not None])
         return tuple(next(found) if _is_float(x) else None for x in leaves(args) if _is_array(x))
@@ -163,6 +164,6 @@ def _stand_in(x: Any) -> Any:
 
 
 def _to_numpy(x: Any) -> Any:
-    """A number for an array without dims."""
-    array = np.asarray(x)
+    """A number for an array without dims, else a copy: JAX's own cannot be written into."""
+    array = np.array(x)
     return array if array.ndim else array[()]

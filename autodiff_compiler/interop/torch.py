@@ -173,7 +173,8 @@ def _graph_pull(run: _Run, tensors: Any, cotangents: Any) -> list[Any]:
     moving = tuple(arg if m else None for arg, m in zip(args, moves))
     fixed = tuple(None if m else arg for arg, m in zip(args, moves))
     given = iter(cotangents)
-    paired = map_leaves(lambda x: next(given) if isinstance(x, _Slot) else x, run.shape)
+    parts = [next(given) if isinstance(s, _Slot) else None for s in leaves(run.shape)]
+    paired = put(run.value, [c if _is_float(x) else None for x, c in zip(leaves(run.value), parts)])
     pulled = run.bridge.pullback(several)(paired, moving, fixed)
     out = []
     for arg, gradient, m in zip(args, pulled, moves):
