@@ -203,6 +203,13 @@ def test_loops_nest_and_say_what_they_carry():
     assert {(lines[e.source], lines[e.target]) for e in tapes} == {(25, 25), (26, 26), (27, 27)}
 
 
+def test_checks_that_are_left_of_a_loop_are_shown():
+    logdet = load_function(f"{ROOT / 'samples/cholesky_logdet.py'}:logdet")
+    picture = grad(logdet, backend="python").specialize(np.eye(4)).graph("optimised").picture
+    (loop,) = [r for r in picture.body.regions() if r.span.lineno == 34 and r.role == FORWARD]
+    assert [v.rows for v in loop.items] == [("check i < n", "check i < m")]
+
+
 def test_a_while_shows_its_predicate():
     picture = newton().graph("primal").picture
     (loop,) = picture.body.regions()

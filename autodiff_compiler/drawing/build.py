@@ -175,6 +175,8 @@ class _Builder:
             return text
         longer = self.terms.expression(value)
         good = len(longer) <= _SHORT and "·" not in longer and not _TEMPORARY.search(longer)
+        # By then an array may hold something else.
+        good = good and "[" not in longer
         return longer if good else text
 
     # -- groups -------------------------------------------------------------------------------------
@@ -342,6 +344,8 @@ class _Builder:
         return tuple(rows), caption
 
     def _statements(self, node: Node) -> list[str]:
+        if node.op.kind == "check":
+            return self.terms.statement(node, [])
         if self.detail == "lines" and node.results and self._inlined(node):
             return []
         if node.op.name == "store" and self._restores(node):
@@ -403,7 +407,8 @@ class _Builder:
         ends = {e.source for e in self.edges.values()} | {e.target for e in self.edges.values()}
         handed = {self.home[s.param] for s in slots if self.reading.users.get(s.param)}
         handed |= {*self.kept_at.values()}
-        items = [i for i in items if isinstance(i, Region) or i.id in ends or i.id in handed]
+        pills = ("entry", "exit", "counter")
+        items = [i for i in items if i.kind not in pills or i.id in ends or i.id in handed]
         if not items:
             items.append(self._empty(node, role))
         title, notes = self._header(node, role, [s.param for s in slots])
