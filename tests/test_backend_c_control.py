@@ -46,7 +46,7 @@ def loop(b, bounds, init, body, names=None, stops=False):
     i = b.param(INT, "i")
     slots = [b.param(v.type, n or v.name, b.dims.get(v)) for v, n in zip(init, names or [None] * 9)]
     yields = body(i, *slots)
-    return b.for_(bounds, init, b.close([i, *slots], yields), stops)
+    return b.for_(bounds, init, b.close([i, *slots], yields), {"stops": True} if stops else {})
 
 
 def branch(b, pred, then, otherwise):

@@ -70,7 +70,7 @@ class Writer:
         out = [self.value(v) for v in body(i, *slots)]
         block = self.b.close([i, *slots], out)
         bounds = [self.b.const(0), self.value(count), self.b.const(1)]
-        return self.b.for_(bounds, init, block, stops)
+        return self.b.for_(bounds, init, block, {"stops": True} if stops else {})
 
     def loop_while(self, init, test, body, names):
         init = [self.value(v) for v in init]

@@ -153,8 +153,8 @@ class Contractions(Gather):
     ) -> None:
         rows, columns = shape
         if dtype in FLOATS:
-            name = "adc_productf" if dtype == F32 else "adc_product"
-            sizes = f"call->table, {rows}, {columns}, {inner}"
+            name = ("adc_product" if self.library else "adc_matmul") + ("f" if dtype == F32 else "")
+            sizes = f"{'call->table, ' if self.library else ''}{rows}, {columns}, {inner}"
             self.w.line(f"{name}({sizes}, {a.argument()}, {b.argument()}, {target});")
             return
         if b.strides[1].text != "1" and b.strides[0].text == "1" and a.strides[1].text == "1":

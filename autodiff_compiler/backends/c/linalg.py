@@ -46,8 +46,9 @@ class LinearAlgebra(Contractions):
             parts = [wide[v] or p for v, p in zip(whole, (*given, *made))]
             counts = ", ".join(str(n) for n in lengths.values())
             name = node.op.c["call"]
-            table = "call->table, " if name in WITH_LIBRARY else ""
-            name = WITH_LIBRARY.get(name, name)
+            table = ""
+            if self.library and name in WITH_LIBRARY:
+                table, name = "call->table, ", WITH_LIBRARY[name]
             call = f"{name}({table}&frame, {counts}, {', '.join(parts)})"
             self.w.line(f"const int {status} = {call};")
             self.w.line(f"ADC_MEMORY({status} != 2);")

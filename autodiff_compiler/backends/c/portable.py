@@ -90,6 +90,8 @@ class PortableKernel(Kernel):
     any; `reckoning` gives the statements that reckon how much.
     """
 
+    library = False
+
     def __init__(
         self, function: Function, symbol: str, interface: Interface, codes: Codes, sized: bool
     ) -> None:

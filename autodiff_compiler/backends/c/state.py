@@ -62,6 +62,9 @@ class Flat:
 
 
 class State:
+    #: Whether the kernel is handed a table of a library's functions.
+    library = True
+
     def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
         shaped = with_dims(scheduled(inverted(function)))
         self.function = shaped.function
