@@ -17,6 +17,7 @@ from ..ops.shape import squeeze
 from .simplify import simplify
 
 _DIV, _MUL, _NEG = TABLE["div"], TABLE["mul"], TABLE["neg"]
+_GT, _SELECT = TABLE["gt"], TABLE["select"]
 #: What is done again outside for the sake of a sum that is moved there.
 _PLAIN = ("elementwise", "shape")
 _MOVED = ("reduce", "contract")
@@ -29,14 +30,18 @@ def hoist(function: Function) -> Function:
 
 
 class _Factor(Rewriter):
-    """sum(x * s) is sum(x) * s for an s that the sum does not run over; likewise x / s and -x."""
+    """sum(x * s) is sum(x) * s for an s that the sum does not run over; likewise x / s and -x.
+
+    Only in what the reverse pass wrote: sums of users' may overflow one way and not the other, and an
+    infinite `s` meets each element by itself.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.made: dict[Value, Node] = {}
 
     def node(self, node: Node) -> None:
-        if node.op is sum_:
+        if node.op is sum_ and node.span.sweep:
             self.bind(node.results, [self.factored(node, node.operands[0])])
             return
         super().node(node)
@@ -53,8 +58,21 @@ class _Factor(Rewriter):
                     factor = self.env[s]
                     if isinstance(s.type, Array):
                         factor = b.emit(squeeze, factor, axes=axes)
-                    return b.emit(made.op, self.factored(node, rest), factor)
+                    total = self.factored(node, rest)
+                    return b.emit(made.op, total, self.unless_empty(factor, x, axes))
         return b.emit(sum_, self.env[x], **node.attrs)
+
+    def unless_empty(self, factor: Value, x: Value, axes: Sequence[int]) -> Value:
+        """The factor, or 1 if there is nothing to add up: that is 0, whatever the factor is."""
+        b = self.b
+        if factor in b.constants:
+            return factor
+        for k in axes:
+            size = b.dims[self.env[x]][k]
+            if not isinstance(size, int):
+                some = b.emit(_GT, size, b.const(0))
+                factor = b.emit(_SELECT, some, factor, b.const(1.0, factor.type.dtype))
+        return factor
 
 
 def _is_same(s: Value, x: Value, axes: Sequence[int]) -> bool:
