@@ -23,6 +23,8 @@ from .spell import ZERO, is_literal, minus, plus
 __all__ = ["Gather", "runs_of_adds"]
 
 _SIMD = "#pragma omp simd"
+#: How far parts may be shifted along a row: the ends are written out, element by element.
+_FARTHEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Gather(Nests):
                 self.prepare(x)
         axes = self._axes(nodes)
         if axes is None or axes[-1].fixed or all(a.fixed or a.low == a.core for a in axes):
+            return None
+        if axes[-1].core - axes[-1].low > _FARTHEST:
             return None
         if fresh and any(a.fixed for a in axes):
             return None
@@ -185,6 +189,9 @@ class _Pass:
                 tests += self._between(i, a, n, a.core, a.low)
         if self.last.low != self.last.core:
             tests.append(f"{self.last.core} < {self.last.end(self.last.low)}")
+        elif self.fresh and self.last.low:
+            # Parts without a length say nothing about how long the row is.
+            tests.append(f"{self.last.length} > 0")
         return tests
 
     def _between(self, i: Text, a: _Axis, n: Text, low: int, end: int) -> list[str]:

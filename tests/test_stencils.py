@@ -1,0 +1,64 @@
+"""Adjoints of stencils, gathered in one pass: at every size, down to arrays in which no part has an element."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from autodiff_compiler import value_and_grad
+
+
+def rows_of_columns(x, n, m):
+    a = np.ones((n, m)) * x
+    b = a[:-2, 3:] * a[2:, 3:] + np.sin(a[1:-1, 3:])
+    return np.sum(b * b)
+
+
+def a_line(x, n, m):
+    a = np.ones(n + m) * x
+    b = a[:-2] * a[2:] + np.sin(a[1:-1])
+    return np.sum(b * b)
+
+
+def a_cube(x, n, m):
+    a = np.ones((n, m, n)) * x
+    b = a[:-2, 1:-1, 1:-1] * a[2:, 1:-1, 1:-1] + np.sin(a[1:-1, :-2, 1:-1]) * a[1:-1, 1:-1, 2:]
+    return np.sum(b * b) + np.sum(a)
+
+
+def far_apart(x, n, m):
+    a = np.ones(n + 3000) * x
+    b = a[:-3000] * 2.0 + a[3000:] * a[m]
+    return np.sum(b * b)
+
+
+@pytest.mark.parametrize("f", [rows_of_columns, a_line, a_cube, far_apart])
+def test_one_kernel_at_every_size(f):
+    compiled, plain = (value_and_grad(f, backend=b) for b in ("c", "python"))
+    for n in (5, 3, 2, 1, 0):
+        for m in (7, 4, 3, 1, 0):
+            value, slope = compiled(0.7, n, m)
+            assert np.isclose(value, f(0.7, n, m), rtol=1e-12, atol=0)
+            assert np.isclose(slope, plain(0.7, n, m)[1], rtol=1e-11, atol=0)
+
+
+def test_parts_that_begin_beyond_the_end_of_the_array(tmp_path):
+    """In a process of its own, which ends badly if zeros are written where the parts would begin."""
+    program = """
+        import numpy as np
+        from autodiff_compiler import grad
+        def f(x, n, m):
+            a = np.ones((n, m)) * x
+            b = a[:-1, 9000000:] + a[1:, 9000000:]
+            return np.sum(b * b) + np.sum(a[0])
+        print(grad(f, backend="c")(1.0, 4, 1))
+    """
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent(program))
+    done = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, timeout=300, env=os.environ
+    )
+    assert (done.returncode, done.stdout) == (0, "1.0\n"), done.stderr
