@@ -207,3 +207,20 @@ LARGEST = (
 def test_the_largest_of_two_precisions_is_refused(f):
     with pytest.raises(ad.UnsupportedError, match="of a float32 and another number"):
         ad.compile(f)(X.astype(np.float32), X)
+
+
+def integers_of_an_array_wrap(x, k):
+    return np.sum(np.full(3, k) + 2**62 + 2**62) * x
+
+
+def integers_of_an_array_are_divided_by_zero(x, k):
+    return np.sum(np.full(3, k) // 0 + 1) * x
+
+
+@pytest.mark.parametrize("backend", ("python", "c"))
+@pytest.mark.parametrize(
+    "f", (integers_of_an_array_wrap, integers_of_an_array_are_divided_by_zero)
+)
+def test_an_array_of_one_integer_is_no_integer_of_pythons(f, backend):
+    with np.errstate(all="ignore"):
+        assert ad.compile(f, backend=backend)(0.5, 7) == f(0.5, 7)

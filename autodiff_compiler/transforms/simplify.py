@@ -23,7 +23,7 @@ from ..ir.graph import (
     slot_yields,
     walk,
 )  # fmt: skip
-from ..ir.types import BOOL, F64, FLOATS, I64, Array, Scalar
+from ..ir.types import BOOL, F64, FLOATS, I64, INTS, Array, Scalar
 from ..ops import TABLE
 from ..ops.shape import full
 from .dce import eliminate_dead_code
@@ -54,7 +54,7 @@ _FOLDABLE = {
     )
 }
 _MUL, _DIV, _IADD, _ISUB, _IMUL = (TABLE[n] for n in ("mul", "div", "iadd", "isub", "imul"))
-_NEG = TABLE["neg"]
+_NEG, _CAST = TABLE["neg"], TABLE["cast"]
 _NOT, _AND, _OR, _PYINT, _SELECT, _POW = (
     TABLE[n] for n in ("not", "and", "or", "pyint", "select", "pow")
 )
@@ -163,7 +163,7 @@ class _Simplify(Rewriter):
             self.seen.pop()
 
     def simple(self, node: Node, operands: Sequence[Value]) -> None:
-        if node.op.kind == "elementwise" and any(v in self.filled for v in operands):
+        if _of_floats(node) and any(v in self.filled for v in operands):
             operands = self.without_fill(node, operands)
             if all(isinstance(v.type, Scalar) for v in operands):
                 self.fill_later(node, operands)
@@ -278,6 +278,15 @@ class _Simplify(Rewriter):
                 if known[a] is not None:
                     return operands[b if known[a] == (op is _AND) else a]
         return None
+
+
+def _of_floats(node: Node) -> bool:
+    """Elementwise, and the same on numbers as on arrays: an array's integers wrap, and may be divided
+    by zero, where Python's do not."""
+    if node.op.kind != "elementwise":
+        return False
+    read = () if node.op is _CAST else node.operands
+    return all(v.type.dtype not in INTS for v in (*node.results, *read))
 
 
 def _note_eaten(block: Block, eaten: set[Value]) -> None:
