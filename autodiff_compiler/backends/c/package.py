@@ -452,9 +452,9 @@ def _example(name: str, written: Sequence[_Written], memory: str) -> str:
         kind = leaf.element
         count = _product(leaf, local)
         lines.append(f"  {kind} *{call} = make((size_t)({count}), sizeof *{call});")
-        value = (
-            f"({kind})(0.5 + 0.1 * (double)(k % 7))" if leaf.dtype[0] == "f" else f"({kind})(k % 2)"
-        )
+        value = f"({kind})(k % 2)"
+        if leaf.dtype[0] == "f":
+            value = f"({kind})(0.5 + 0.1 * (double)(k % 7){_diagonal(leaf, local)})"
         lines.append(f"  for (long long k = 0; k < {count}; k++) {call}[k] = {value};")
         freed.append(call)
     for leaf in io.outputs:
@@ -509,6 +509,15 @@ def _example(name: str, written: Sequence[_Written], memory: str) -> str:
   return code != 0;
 }}
 """
+
+
+def _diagonal(leaf: Leaf, local: Mapping[str, str]) -> str:
+    """What makes the diagonal of a square matrix large: many functions want one that can be factored."""
+    dims = leaf.dims or ()
+    if len(dims) != 2 or dims[0] != dims[1] or not isinstance(dims[0], str):
+        return ""
+    n = local[dims[0]]
+    return f" + (k % ({n} + 1) ? 0.0 : 2.0 * (double){n})"
 
 
 def _product(leaf: Leaf, local: Mapping[str, str]) -> str:
