@@ -167,3 +167,12 @@ def test_a_list_that_is_known_elsewhere_is_refused(f, line, message, backend):
     with pytest.raises(UnsupportedError, match=message) as refused:
         compile(f, backend=backend)([np.ones(2), np.ones(3)])
     assert refused.value.lineno == f.__code__.co_firstlineno + line
+
+
+def raised_on_either_way(w, s):
+    return (w[1] if s > 0.1 else w[2]) * 2.0
+
+
+def test_a_choice_of_which_both_ways_raise():
+    with pytest.raises(IndexError, match="index 2 is out of bounds"):
+        grad(raised_on_either_way)(np.ones(1), 0.0)

@@ -35,7 +35,26 @@ def far_apart(x, n, m):
     return np.sum(b * b)
 
 
-@pytest.mark.parametrize("f", [rows_of_columns, a_line, a_cube, far_apart])
+def in_place(x, n, m):
+    a = np.sin(np.arange(n + m) * x)
+    a[1:-1] += 0.3 * a[2:]
+    a[:-3] += 0.7 * a[3:]  # of another length: its adjoint reads what the one before wrote
+    a[1:-1] += 0.2 * a[:-2]
+    return np.sum(a * a)
+
+
+def in_place_times_a_scalar(x, n, m):
+    a = np.sin(np.arange(n + m) * x)
+    a[1:-1] += 0.3 * a[2:]
+    a[1:-1] += x * a[:-2]  # the scalar's adjoint reads the array between two adds
+    a[1:-1] += 0.2 * a[:-2]
+    return np.sum(a * a)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [rows_of_columns, a_line, a_cube, far_apart, in_place, in_place_times_a_scalar],
+)
 def test_one_kernel_at_every_size(f):
     compiled, plain = (value_and_grad(f, backend=b) for b in ("c", "python"))
     for n in (5, 3, 2, 1, 0):

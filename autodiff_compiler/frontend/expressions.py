@@ -13,6 +13,7 @@ from ..ir.types import BOOL, Scalar
 from ..ops.elementwise import and_, not_, or_
 from . import comprehensions, containers, flavours, indexing, instances, names, objects
 from .branches import branch
+from .frames import PythonRaises
 from .indexing import SliceVal
 from .items import known_constant, known_key
 from .iteration import known_items, known_set
@@ -232,7 +233,9 @@ def _value_of(
     st: Tracer, pred: Value, then: Callable[[], Abstract], otherwise: Callable[[], Abstract]
 ) -> Abstract:
     value, _ = branch(st, pred, then, otherwise)
-    return st.unset if value is None else names.checked(st, value, "the value of this expression")
+    if value is None:
+        raise PythonRaises("raised on either way")
+    return names.checked(st, value, "the value of this expression")
 
 
 def chosen(st: Tracer, pred: Value, then: Abstract, otherwise: Abstract) -> Abstract:

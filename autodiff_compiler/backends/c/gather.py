@@ -8,12 +8,12 @@ part by part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ...ir.build import KnownDim
-from ...ir.graph import Node
+from ...ir.graph import Node, Value
 from ...ir.types import Array
 from ...ops.index import parts, region_dims
 from ..text import C, Text, infix
@@ -50,25 +50,30 @@ class _Axis:
         return plus(Text(str(low)), self.length)
 
 
-def runs_of_adds(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
-    """By its last node: each run of nodes that add to slices of one array, with only integers between."""
+def runs_of_adds(
+    nodes: Sequence[Node], reads: Callable[[Node], set[Value]], alone: Container[Node]
+) -> dict[Node, list[Node]]:
+    """By its last node: each run of nodes that add to slices of one array, with only integers between.
+
+    `reads`: what a node reads, itself or through what is written where it is used. All of a run may be
+    written at its end and in any order, so that nothing in it or between reads the array, and that
+    nothing is done before one of them (`alone`).
+    """
     found: dict[Node, list[Node]] = {}
     run: list[Node] = []
     for node in nodes:
         letters = node.attrs.get("index", "")
         slices = node.op.name == "add_at" and "s" in letters and "a" not in letters
-        if slices and run and node.operands[0] is run[-1].result:
-            run.append(node)
-        elif slices:
-            run = [node]
-        elif node.blocks or any(isinstance(v.type, Array) for v in node.results):
+        if slices and node not in alone and node.operands[0] not in reads(node):
+            run = [*run, node] if run and node.operands[0] is run[-1].result else [node]
+        elif slices or node.blocks or any(isinstance(v.type, Array) for v in node.results):
             run = []
-        elif run and any(v is run[-1].result for v in node.operands):
+        elif run and run[-1].result in reads(node):
             run = []
         if len(run) > 1:
             found.pop(run[-2], None)
             found[run[-1]] = run
-    return {last: list(nodes) for last, nodes in found.items()}
+    return found
 
 
 class Gather(Nests):

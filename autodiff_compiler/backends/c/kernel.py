@@ -132,7 +132,7 @@ class Kernel(Control):
 
     def block(self, block: Block) -> None:
         nodes = [n for n in block.nodes if n in self.fusion.live and not self._inlined(n)]
-        runs = runs_of_adds(nodes)
+        runs = runs_of_adds(nodes, self._reads, self.storage.before)
         zeros = {n: run for run in runs.values() if (n := self._zeros_for(run, nodes)) is not None}
         waiting = {n for run in runs.values() for n in run} | set(zeros)
         for node in nodes:
@@ -151,15 +151,27 @@ class Kernel(Control):
             return None
         number = self.made.get(made.operands[0])
         zero = number is not None and number.op is CONST and number.attrs["value"] == 0
-        readers = [n for n in nodes if base in n.operands or base in _free(n)]
+        readers = [n for n in nodes if base in n.operands or base in self._reads(n)]
         return made if zero and readers == [run[0]] else None
+
+    def _reads(self, node: Node) -> set[Value]:
+        """What the node reads, itself or through what is written where it is used; not what it updates."""
+        found: set[Value] = set()
+        updated = node.op.consumes
+        waiting = [v for k, v in enumerate(node.operands) if k != updated] + list(_free(node))
+        while waiting:
+            v = waiting.pop()
+            if v not in found:
+                found.add(v)
+                if v in self.fusion.inlined:
+                    waiting += self.made[v].operands
+        return found
 
     def _run_of_adds(self, nodes: Sequence[Node], fresh: Node | None) -> None:
         self.at_line(nodes[0].span)
         groups = self.alike(nodes)
-        copied = any(n in self.storage.before for n in nodes)
         if fresh is not None:
-            made = None if copied else self.gathered(groups[0], fresh=True)
+            made = self.gathered(groups[0], fresh=True)
             if made is None:
                 self.node(fresh)
             else:
@@ -167,7 +179,7 @@ class Kernel(Control):
                 made.write()
                 del groups[0]
         for group in groups:
-            made = None if copied else self.gathered(group)
+            made = self.gathered(group)
             if made is not None:
                 made.write()
                 continue

@@ -21,7 +21,7 @@ __all__ = ["FLAT", "join_loops"]
 #: The place of an element that a loop reaches by counting in memory order.
 FLAT = "flat"
 
-_ASSIGNED = re.compile(r"(\w+) [-+*/|&^]?= ")
+_ASSIGNED = re.compile(r"(?:if \(.*\) )?(\w+)(?: [-+*/|&^]?= |\+\+;)")
 _INTEGER = re.compile(r"const (?:long long|int) \w+ = (?!.*\badc_pop\b)|ADC_CHECK\(")
 _NUMBER = re.compile(r"const (?:double|float) \w+ = ")
 #: Helpers that only work out a number; the others touch memory or tapes.
