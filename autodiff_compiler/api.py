@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import UnsupportedError
 from .records import field_names, is_namedtuple, make_record, with_parts
 from .signature import Request, Spec, StaticSpec, TreeSpec, describe, leaf_specs
 from .specialize import StoredKernel, kernel_of
@@ -403,18 +404,18 @@ class _VjpMachine:
         self.pull = _dispatcher(pull, self.plan, backend, replay=replay)
 
     def plan(self, args: Sequence[Any]) -> Plan:
-        from .frontend import NeedsValue
-
         primals, cotangents = args
         known: tuple[tuple[Any, ...], ...] = ()
         while True:
             spec = pinned(describe(primals), primals, (), known)
             try:
                 return self._plan(spec, describe(cotangents))
-            except NeedsValue as error:
-                if not error.path or error.path in known:
+            except UnsupportedError as error:
+                # The front end asks for a value by this; it is not imported to be told.
+                path: tuple[Any, ...] = getattr(error, "path", ())
+                if not path or path in known:
                     raise
-                known = (*known, error.path)
+                known = (*known, path)
 
     def _plan(self, spec: Spec, cotangents: Spec) -> Plan:
         assert isinstance(spec, TreeSpec)
