@@ -5,10 +5,11 @@ from __future__ import annotations
 from .expressions import Scope
 from .lane_loops import LaneLoops
 from .statements import INDENT, indented
+from .stencils import Stencils
 from .wide import WideStatements
 
 
-class Statements(WideStatements, LaneLoops):
+class Statements(WideStatements, LaneLoops, Stencils):
     LIMIT = 3  # how deep blocks nest
 
     def block(self, s: Scope, size, depth):

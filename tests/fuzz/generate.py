@@ -84,6 +84,8 @@ def source_of(seed: int) -> str:
         lines += writer.block(scope, rng.randint(3, 8), 0)
     while writer.due:
         lines += writer.wide(scope, 0)
+    if seed % 6 == 4:
+        lines += writer.stencil(scope, 0)
     lines.append(f"return {_result(writer, scope)}")
     return PRELUDE + "def f(x, A, a, k, idx):\n" + "\n".join(indented(lines)) + "\n"
 
