@@ -26,7 +26,7 @@ from ..signature import (
     leaf_specs,
 )
 from .argtypes import Typed, parse_types
-from .faults import DIFFERENT, EXIT_CODES, error, refusal
+from .faults import DIFFERENT, error, exit_codes, refusal
 from .loading import load_function
 from .output import read_text, write_file, write_stdout
 
@@ -54,7 +54,7 @@ examples:
   python -m autodiff_compiler show-source package.module:loss --check loss_gradient.py
   python -m autodiff_compiler show-source neuron.py:loss --print-after reverse
 
-{EXIT_CODES}"""
+{exit_codes('--check: the file holds something else')}"""
 
 LANGUAGES = {"python": "python", "c": "c", "ir": "text"}
 #: What a mistake in an emitter raises.
