@@ -103,7 +103,7 @@ def _graph(options: argparse.Namespace) -> Graph:
     try:
         return _drawn(job, stage, options.detail)
     except CompileError as cause:
-        raise refusal(cause, note_of(job)) from None
+        raise refusal(cause, note_of(job, cause)) from None
 
 
 def _drawn(job: Job, stage: str, detail: str) -> Graph:
