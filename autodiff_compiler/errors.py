@@ -38,6 +38,12 @@ class Span:
         """The source line on which the span begins, without its newline."""
         return linecache.getline(self.filename, self.lineno).rstrip("\n")
 
+    def marked(self) -> str:
+        """The part of that line that the span covers."""
+        raw = self.line().encode()
+        end = self.end_col_offset if self.end_lineno == self.lineno else len(raw)
+        return raw[self.col_offset : end].decode(errors="replace")
+
     def caret(self) -> str:
         """The source line with carets under the construct; empty if the file cannot be read."""
         line = self.line()

@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -262,3 +263,15 @@ def test_a_kernel_exports_itself(tmp_path):
             tmp_path / "d", workspace_only=True
         )
     assert not (tmp_path / "d").exists()
+
+
+@needs_gcc
+def test_the_example_makes_up_squares_that_can_be_factored(tmp_path):
+    target = f"{cholesky_logdet.__file__}:logdet"
+    assert main(["export", target, "--types", "A: f64[n,n]", "-o", str(tmp_path)]) == 0
+    program = str(tmp_path / "example")
+    sources = [str(tmp_path / "main.c"), str(tmp_path / "logdet.c")]
+    subprocess.run([GCC, *sources, "-lm", "-o", program], check=True)
+    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    numbers = [float(line.split(" = ")[1]) for line in said.splitlines()]
+    assert len(numbers) == 10 and all(map(math.isfinite, numbers))

@@ -218,9 +218,7 @@ def integers_of_an_array_are_divided_by_zero(x, k):
 
 
 @pytest.mark.parametrize("backend", ("python", "c"))
-@pytest.mark.parametrize(
-    "f", (integers_of_an_array_wrap, integers_of_an_array_are_divided_by_zero)
-)
+@pytest.mark.parametrize("f", (integers_of_an_array_wrap, integers_of_an_array_are_divided_by_zero))
 def test_an_array_of_one_integer_is_no_integer_of_pythons(f, backend):
     with np.errstate(all="ignore"):
         assert ad.compile(f, backend=backend)(0.5, 7) == f(0.5, 7)

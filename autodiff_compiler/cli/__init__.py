@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from . import cache, check, contrast, doctor, explain, export, graph, lint, ops, show_source
-from .faults import EXIT_CODES, INTERRUPTED, PIPE_CLOSED, REFUSED, Fault
+from .faults import EXIT_CODES, INTERRUPTED, PIPE_CLOSED, REFUSED, Fault, error
 
 __all__ = ["main"]
 
@@ -21,8 +21,10 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code of the process."""
-    options = _parser().parse_args(argv)
+    options, unknown = _parser().parse_known_args(argv)
     try:
+        if unknown:
+            raise _not_taken(options, unknown)
         code = options.run(options)
         sys.stdout.flush()
     except Fault as fault:
@@ -34,6 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _not_taken(options: argparse.Namespace, unknown: Sequence[str]) -> Fault:
+    """Some commands learn from --types what the arguments are, some from a call in --args."""
+    instead = {"--types": "args", "--args": "types"}.get(unknown[0].partition("=")[0], "")
+    hint = f"; say --{instead}" if instead and hasattr(options, instead) else ""
+    command = options.command
+    return error(
+        f"{command} takes no {unknown[0]}{hint} (see `python -m autodiff_compiler {command} --help`)"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

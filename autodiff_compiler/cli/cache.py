@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..runtime import folders
 from ..runtime.cache import Cache
-from .faults import EXIT_CODES, error
+from .faults import error, exit_codes
 
 __all__ = ["add_parser", "usable_folder", "size_text"]
 
@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "cache",
         help="where compiled kernels are kept; removes them",
         description="Compiled kernels are kept on disk, so that they are compiled once.",
-        epilog=EXIT_CODES,
+        epilog=exit_codes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CompileError
 from .callargs import as_floats, parse_arguments
-from .faults import DIFFERENT, EXIT_CODES, Fault, error, refusal
+from .faults import DIFFERENT, Fault, error, exit_codes, refusal
 from .loading import load_function
 from .output import use_color
 from .show_source import argnums_of, innermost
@@ -32,7 +32,7 @@ examples:
   python -m autodiff_compiler contrast fit.py:loss --args "np.zeros(3), load_data()" --format markdown
   python -m autodiff_compiler contrast neuron.py:loss --source
 
-{EXIT_CODES}"""
+{exit_codes('the gradients differ')}"""
 
 
 def add_parser(subparsers: Any) -> None:

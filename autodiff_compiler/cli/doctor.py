@@ -21,7 +21,7 @@ from ..runtime.cache import Cache
 from ..runtime.compiler import VECTOR_FUNCTIONS, Compiler, find_compiler
 from ..runtime.threads import number_of_threads, openmp_flags
 from .cache import size_text
-from .faults import EXIT_CODES
+from .faults import exit_codes
 
 __all__ = ["add_parser"]
 
@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="what there is to compile with, what is missing, and how to get it",
         description="Looks at the compiler, by compiling, and at all else that C kernels use.\n"
         "Exits with 0 if kernels run as C; else with 1 and the reason.",
-        epilog=EXIT_CODES,
+        epilog=exit_codes("kernels cannot run as C"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import CompileError
 from .callargs import as_floats, parse_arguments
-from .faults import EXIT_CODES, error, refusal
+from .faults import error, exit_codes, refusal
 from .loading import load_function
 from .output import use_color, write_file, write_stdout
 from .show_source import argnums_of, innermost
@@ -36,7 +36,7 @@ examples:
 
 Colours on a terminal come from rich: pip install 'autodiff-compiler[explain]'.
 
-{EXIT_CODES}"""
+{exit_codes()}"""
 FORMATS = ("text", "markdown", "html")
 
 

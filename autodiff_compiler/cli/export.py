@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             force=options.force, workspace_only=options.workspace_only,
         )  # fmt: skip
     except CompileError as cause:
-        raise refusal(cause, note_of(job)) from None
+        raise refusal(cause, note_of(job, cause)) from None
     except FileExistsError as cause:
         raise error(f"{cause}; --force replaces them") from None
     except TypeError as cause:

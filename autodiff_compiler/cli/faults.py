@@ -13,14 +13,21 @@ REFUSED = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
-EXIT_CODES = """\
-exit codes:
-  0  done
-  1  --check: the file holds something else; doctor: kernels cannot run as C; contrast: the gradients
-     differ
+REFUSALS = """\
   2  bad arguments, a module that cannot be imported, a function that was refused, or a package that
      is not installed
 """
+EXIT_CODES = f"""\
+exit codes:
+  0  done
+  1  show-source --check: the file holds something else; contrast and check: the gradients differ;
+     lint: there are findings; doctor: kernels cannot run as C
+{REFUSALS}"""
+
+
+def exit_codes(one: str = "") -> str:
+    """Of a command, for the end of its help. `one`: when it ends with 1."""
+    return f"exit codes:\n  0  done\n{f'  1  {one}{chr(10)}' if one else ''}{REFUSALS}"
 
 
 class Fault(Exception):

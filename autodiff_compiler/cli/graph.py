@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CompileError
-from .faults import EXIT_CODES, error, refusal
+from .faults import error, exit_codes, refusal
 from .output import write_file, write_stdout
 from .show_source import Job, innermost, job_of, note_of
 
@@ -32,7 +32,7 @@ examples:
 
 Parameters without a type are f64 scalars; `show-source --help` has the types.
 
-{EXIT_CODES}"""
+{exit_codes()}"""
 
 SUFFIXES = {
     ".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid",
@@ -103,7 +103,7 @@ def _graph(options: argparse.Namespace) -> Graph:
     try:
         return _drawn(job, stage, options.detail)
     except CompileError as cause:
-        raise refusal(cause, note_of(job)) from None
+        raise refusal(cause, note_of(job, cause)) from None
 
 
 def _drawn(job: Job, stage: str, detail: str) -> Graph:

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         all_found = lint_specs(function, specs, argnums, decorated and found.has_aux)
     except CompileError as cause:
-        raise refusal(cause, note_on(parameters)) from None
+        raise refusal(cause, note_on(parameters, cause)) from None
     except TypeError as cause:
         raise error(f"{function.__name__}: {cause}") from None
     kept = [f for f in all_found if f.code not in ignored]

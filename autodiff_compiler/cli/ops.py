@@ -15,7 +15,7 @@ from ..ir.op import NON_DIFFERENTIABLE, TABLE, Op
 from ..ir.types import BOOL, F32, F64, I32, I64, Array, Scalar, Type
 from ..transforms.expr import Expr
 from ..transforms.simplify import simplify
-from .faults import EXIT_CODES
+from .faults import exit_codes
 from .output import write_stdout
 
 __all__ = ["add_parser", "page"]
@@ -42,7 +42,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "ops",
         help="the table of ops with their derivatives, as Markdown",
-        epilog=EXIT_CODES,
+        description="Every op of the compiler with its derivative, as the table that docs/ops.md holds.",
+        epilog=exit_codes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)

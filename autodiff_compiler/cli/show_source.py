@@ -26,7 +26,7 @@ from ..signature import (
     leaf_specs,
 )
 from .argtypes import Typed, parse_types
-from .faults import DIFFERENT, EXIT_CODES, error, refusal
+from .faults import DIFFERENT, error, exit_codes, refusal
 from .loading import load_function
 from .output import read_text, write_file, write_stdout
 
@@ -54,7 +54,7 @@ examples:
   python -m autodiff_compiler show-source package.module:loss --check loss_gradient.py
   python -m autodiff_compiler show-source neuron.py:loss --print-after reverse
 
-{EXIT_CODES}"""
+{exit_codes('--check: the file holds something else')}"""
 
 LANGUAGES = {"python": "python", "c": "c", "ir": "text"}
 #: What a mistake in an emitter raises.
@@ -262,7 +262,7 @@ def _emitted(job: Job, options: argparse.Namespace) -> str:
             return _after(job, options.print_after)
         return _text(_build(job), options.backend)
     except CompileError as cause:
-        raise refusal(cause, note_of(job)) from None
+        raise refusal(cause, note_of(job, cause)) from None
 
 
 def _build(job: Job, watch: Callable[[str, Function], None] | None = None) -> Kernel:
@@ -313,17 +313,24 @@ def _after(job: Job, name: str) -> str:
     raise error(f"--print-after: the pass {name!r} is not run here; run are {', '.join(passed)}")
 
 
-def note_of(job: Job) -> str:
-    return note_on(job.parameters)
+def note_of(job: Job, cause: CompileError) -> str:
+    return note_on(job.parameters, cause)
 
 
-def note_on(parameters: Sequence[Parameter]) -> str:
-    """A refusal often comes of a type that was assumed."""
+def note_on(parameters: Sequence[Parameter], cause: CompileError | None = None) -> str:
+    """A refusal often comes of a type that was assumed: of a parameter's that it is about."""
     names = [p.name for p in parameters if p.origin == "assumed"]
     if not names:
         return ""
     those = f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}"
-    return f'without a type, {those} taken as f64; for arrays say --types "{names[0]}: f64[n]"'
+    marked = cause.span.marked() if cause else ""
+    about = [n for n in names if re.search(rf"(?<![\w.]){re.escape(n)}(?!\w)", marked)]
+    which = (about or names)[0]
+    say = "say" if about or len(names) == 1 else "say which, as in"
+    note = f'without a type, {those} taken as f64; for arrays {say} --types "{which}: f64[n]"'
+    if cause and "no supported attribute" in cause.message:
+        note += "; for an object, give the parameter a default value"
+    return note
 
 
 # --- the heading --------------------------------------------------------------------------------

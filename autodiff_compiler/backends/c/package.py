@@ -452,9 +452,7 @@ def _example(name: str, written: Sequence[_Written], memory: str) -> str:
         kind = leaf.element
         count = _product(leaf, local)
         lines.append(f"  {kind} *{call} = make((size_t)({count}), sizeof *{call});")
-        value = f"({kind})(k % 2)"
-        if leaf.dtype[0] == "f":
-            value = f"({kind})(0.5 + 0.1 * (double)(k % 7){_diagonal(leaf, local)})"
+        value = f"({kind}){_made_up(leaf, local)}"
         lines.append(f"  for (long long k = 0; k < {count}; k++) {call}[k] = {value};")
         freed.append(call)
     for leaf in io.outputs:
@@ -511,13 +509,18 @@ def _example(name: str, written: Sequence[_Written], memory: str) -> str:
 """
 
 
-def _diagonal(leaf: Leaf, local: Mapping[str, str]) -> str:
-    """What makes the diagonal of a square matrix large: many functions want one that can be factored."""
-    dims = leaf.dims or ()
-    if len(dims) != 2 or dims[0] != dims[1] or not isinstance(dims[0], str):
-        return ""
-    n = local[dims[0]]
-    return f" + (k % ({n} + 1) ? 0.0 : 2.0 * (double){n})"
+def _made_up(leaf: Leaf, local: Mapping[str, str]) -> str:
+    """Element k of an array. What is square is positive definite, as whoever factors it expects."""
+    if leaf.dtype[0] != "f":
+        return "(k % 2)"
+    dims = [str(local.get(str(n), n)) for n in leaf.dims or ()]
+    if len(dims) > 1 and dims[-1] == dims[-2] != "1":
+        n = dims[-1]
+        row, column = f"k / {n} % {n}", f"k % {n}"
+        # Symmetric, of entries from 0.5 to 1.1, with a diagonal that outweighs its row.
+        diagonal = f"({row} == {column} ? 2.0 * (double){n} : 0.0)"
+        return f"(0.5 + 0.1 * (double)(({row} + {column}) % 7) + {diagonal})"
+    return "(0.5 + 0.1 * (double)(k % 7))"
 
 
 def _product(leaf: Leaf, local: Mapping[str, str]) -> str:
