@@ -60,6 +60,17 @@ class Program:
     looked: tuple[tuple[Any, str], ...] = ()
 
 
+def why_it_raises(function: Function) -> str:
+    """Of a function whose every call raises, the first check that always fails: ", at line 3: ..."."""
+    false = set()
+    for node in function.block.nodes:
+        if node.op.name == "const" and node.attrs["value"] is False:
+            false.add(node.result)
+        if node.op.name == "check" and false.intersection(node.operands):
+            return f", at line {node.span.lineno}: {node.attrs.get('reason') or 'raise'}"
+    return ""
+
+
 @contextmanager
 def defects(name: str) -> Iterator[None]:
     """Turns what can only be a defect of this package into a refusal. A TypeError with which the

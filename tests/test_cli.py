@@ -434,6 +434,27 @@ def test_refusal(show, folder):
     assert "return (yield y)" in lines[1] and "^" in lines[2]
 
 
+def test_types_at_which_every_call_raises_are_told(show, folder, capsys):
+    (folder / "rows.py").write_text("def f(w, xs):\n    n = len(xs)\n    return w * n\n")
+    code, _, err = show("rows.py:f")
+    assert code == 0 and "types raises, at line 2: this has no len()\nnote: without" in err
+    code, _, err = show("rows.py:f", "--types", "xs: f64[n]")
+    assert (code, err) == (0, "")
+    assert main(["lint", "rows.py:f"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: f: every call") and "\nnote: without a type, w, xs" in err
+
+
+def test_a_note_is_about_the_parameter_that_is_refused(show, folder):
+    (folder / "rows.py").write_text("def f(w, xs):\n    return w * xs[0]\n")
+    assert 'for arrays say --types "xs: f64[n]"' in refused(show("rows.py:f"))
+
+
+def test_an_option_of_another_command(capsys):
+    assert main(["explain", "rows.py:f", "--types", "xs: f64[n]"]) == 2
+    assert capsys.readouterr().err.startswith("error: explain takes no --types; say --args (see")
+
+
 def test_refusal_names_what_was_assumed(show, folder):
     (folder / "rows.py").write_text("def f(xs):\n    return xs[0] * 2.0\n")
     err = refused(show("rows.py:f"))

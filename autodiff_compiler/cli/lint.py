@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import CompileError
 from ..lint import CODES, Finding, lint_specs
 from .argtypes import parse_types
-from .faults import DIFFERENT, error, refusal, shown_path
+from .faults import DIFFERENT, Fault, error, refusal, shown_path
 from .loading import load_function
 from .show_source import EPILOG_TYPES, argnums_of, note_on, parameters_of
 
@@ -78,7 +78,10 @@ def run(options: argparse.Namespace) -> int:
     except CompileError as cause:
         raise refusal(cause, note_on(parameters, cause)) from None
     except TypeError as cause:
-        raise error(f"{function.__name__}: {cause}") from None
+        note = note_on(parameters)
+        raise Fault(
+            f"error: {function.__name__}: {cause}" + (f"\nnote: {note}" if note else "")
+        ) from None
     kept = [f for f in all_found if f.code not in ignored]
     if options.format == "json":
         print(json.dumps([_as_json(f) for f in kept], indent=2))

@@ -260,9 +260,22 @@ def _emitted(job: Job, options: argparse.Namespace) -> str:
     try:
         if options.print_after:
             return _after(job, options.print_after)
-        return _text(_build(job), options.backend)
+        kernel = _build(job)
+        if kernel.program.raises:
+            _tell_that_it_raises(job, kernel)
+        return _text(kernel, options.backend)
     except CompileError as cause:
         raise refusal(cause, note_of(job, cause)) from None
+
+
+def _tell_that_it_raises(job: Job, kernel: Kernel) -> None:
+    """What is printed then is right, and seldom what was wanted."""
+    from ..kernel import why_it_raises
+
+    why = why_it_raises(kernel.program.function)
+    print(f"note: every call with arguments of these types raises{why}", file=sys.stderr)
+    if note := note_of(job):
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _build(job: Job, watch: Callable[[str, Function], None] | None = None) -> Kernel:
@@ -313,7 +326,7 @@ def _after(job: Job, name: str) -> str:
     raise error(f"--print-after: the pass {name!r} is not run here; run are {', '.join(passed)}")
 
 
-def note_of(job: Job, cause: CompileError) -> str:
+def note_of(job: Job, cause: CompileError | None = None) -> str:
     return note_on(job.parameters, cause)
 
 

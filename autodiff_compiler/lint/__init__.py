@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Span
 from ..ir.graph import Function
 from ..ir.types import FLOATS
-from ..kernel import differentiable_leaves, make_program, value_and_aux
+from ..kernel import differentiable_leaves, make_program, value_and_aux, why_it_raises
 from ..signature import Request, Spec, StaticSpec, TreeSpec, describe, leaf_specs
 from .rules import CODES, Finding, Parameter, findings
 
@@ -33,9 +33,9 @@ def lint_specs(
     request = Request("grad", tuple(argnums or ()), False, has_aux)
     seen: dict[str, Function] = {}
     program = make_program(f, Request("compile"), tuple(specs), seen.__setitem__)
-    if program.raises:
-        return []
     function = seen["trace"]
+    if program.raises:
+        raise TypeError(f"every call with arguments of these types raises{why_it_raises(function)}")
     tree, _ = value_and_aux(program.result, request)
     if tree[0] == "static":
         raise TypeError("the function gives a number that depends on nothing")
