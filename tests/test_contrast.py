@@ -304,7 +304,7 @@ def test_without_torch_it_says_what_to_install(contrast, monkeypatch):
     )  # fmt: skip
     code, out, err = contrast(*NEURON)
     assert code == 2 and out == ""
-    assert err == "error: contrast needs PyTorch: pip install 'autodiff-compiler[torch]'\n"
+    assert err == "error: contrast needs PyTorch: pip install 'autodiff_compiler[torch]'\n"
 
 
 def test_help_has_examples_and_exit_codes():

@@ -24,7 +24,7 @@ The function is written once more as eager PyTorch and run with `requires_grad` 
 the graph of `grad_fn` that each call leaves is walked, counted and set beside the graph here, which
 is the same for all calls. Two sets of arguments that take different branches, or loop a different
 number of times, give two dynamic graphs. Gradients must agree; times and memory are measured in the
-same run. Needs PyTorch: pip install 'autodiff-compiler[torch]'
+same run. Needs PyTorch: pip install 'autodiff_compiler[torch]'
 
 examples:
   python -m autodiff_compiler contrast neuron.py:loss --argnums w,b --args "0.6, -0.3, x=1.5, y=1.0"
@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("torch") is None:
-        raise error("contrast needs PyTorch: pip install 'autodiff-compiler[torch]'")
+        raise error("contrast needs PyTorch: pip install 'autodiff_compiler[torch]'")
     from ..contrast.report import agrees, as_markdown, as_text, sections
 
     found = load_function(options.target)

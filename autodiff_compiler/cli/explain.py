@@ -34,7 +34,7 @@ examples:
   python -m autodiff_compiler explain fit.py:loss --args "*example()" --format markdown -o loss.md
   python -m autodiff_compiler explain neuron.py:loss --args "0.6, -0.3, 1.5, 1.0" --html neuron.html
 
-Colours on a terminal come from rich: pip install 'autodiff-compiler[explain]'.
+Colours on a terminal come from rich: pip install 'autodiff_compiler[explain]'.
 
 {exit_codes()}"""
 FORMATS = ("text", "markdown", "html")
