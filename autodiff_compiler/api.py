@@ -61,6 +61,11 @@ class Transformed:
         """
         return self._kernels.of(self.bind(*args, **kwargs))  # type: ignore[attr-defined]
 
+    def __repr__(self) -> str:
+        if hasattr(self.primal, "__autodiff__"):
+            return f"<{self.transform} of {repr(self.primal)[1:-1]}>"
+        return f"<{self.transform} of {getattr(self.primal, '__qualname__', self.primal)}>"
+
     def _repr_html_(self) -> str | None:
         """In a notebook: the graph of the kernel that was made last."""
         newest = self._kernels.newest
