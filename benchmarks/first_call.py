@@ -22,7 +22,7 @@ import statistics
 import sys
 from typing import Any
 
-from .processes import private_cache, run_json
+from .processes import installed, private_cache, run_json
 from .registry import load
 from .run import chosen
 
@@ -47,11 +47,7 @@ def measure(name: str, base: str) -> dict[str, Any]:
 
 
 def _run(*what: str, cache: str, codes: str) -> Any:
-    # An installed package has its modules compiled to byte code, whatever the environment says.
-    return run_json(
-        ["benchmarks.once", *what], _LIMIT, AUTODIFF_COMPILER_CACHE_DIR=cache,
-        PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=f"{codes}.codes",
-    )  # fmt: skip
+    return run_json(["benchmarks.once", *what], _LIMIT, **installed(cache, codes))
 
 
 def line(row: dict[str, Any]) -> str:

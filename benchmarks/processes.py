@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ToolProcess", "environment", "private_cache", "run_json", "ROOT"]
+__all__ = ["ToolProcess", "environment", "installed", "private_cache", "run_json", "ROOT"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +37,17 @@ def environment(threads: int = 1, **more: str) -> dict[str, str]:
     made["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     made.pop("AUTODIFF_COMPILER_CHECK", None)
     return {**made, **more}
+
+
+def installed(cache: str, base: str) -> dict[str, str]:
+    """What a first call finds around it: kernels in `cache`, the package as an installation leaves it.
+
+    That is with its modules compiled to byte code, whatever the environment says; it lies beside `base`.
+    """
+    return {
+        "AUTODIFF_COMPILER_CACHE_DIR": cache,
+        "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": f"{base}.codes",
+    }  # fmt: skip
 
 
 class ToolProcess:

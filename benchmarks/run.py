@@ -18,7 +18,7 @@ from typing import Any
 
 from . import checking, report, tools
 from .compare import compare
-from .processes import ROOT, ToolProcess, private_cache, run_json
+from .processes import ROOT, ToolProcess, installed, private_cache, run_json
 from .registry import NAMES, Program, load
 from .summary import summary
 
@@ -142,11 +142,9 @@ def _once(
     if options.first and cache is not None:
         with private_cache(copy_of=cache) as own:
             for label in ("cold", "cached"):
-                answer = run_json(
-                    ["benchmarks.once", "first", *given], options.limit,
-                    AUTODIFF_COMPILER_CACHE_DIR=own,
-                )  # fmt: skip
-                row[f"first_{label}"] = answer
+                row[f"first_{label}"] = run_json(
+                    ["benchmarks.once", "first", *given], options.limit, **installed(own, cache)
+                )
     wanted = {"none": [], "ours": ["gradient"], "all": [t for t in row["times"] if t != "numpy"]}
     row["memory"] = {}
     for tool in wanted[options.memory]:
@@ -262,9 +260,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _rows(names: Sequence[str], options: Options, result: dict) -> None:
     with private_cache() as cache:
-        made = run_json(
-            ["benchmarks.once", "launcher"], options.limit, AUTODIFF_COMPILER_CACHE_DIR=cache
-        )
+        made = run_json(["benchmarks.once", "launcher"], options.limit, **installed(cache, cache))
         base = None if "error" in made else cache
         for name in names:
             program = load(name)
