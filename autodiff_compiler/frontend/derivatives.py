@@ -16,16 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedError
 from ..ir.build import Rewriter
 from ..ir.graph import (
-    COND,
-    FOR,
-    WHILE,
     Block,
     Function,
-    Node,
     Value,
-    body_of,
-    carried_init,
-    consumed_slots,
+    consumed_values,
     free_values,
 )  # fmt: skip
 from ..ir.types import FLOATS, Array, Scalar, Stack
@@ -436,7 +430,7 @@ class _Inliner(Rewriter):
 
 def inline(st: Tracer, function: Function, actuals: Sequence[Value]) -> list[Value]:
     """Copies the nodes of a function to here. What it consumes is a copy of what it is given."""
-    eaten = _consumed(function.block)
+    eaten = consumed_values(function.block.nodes)
     copier = _Inliner(st)
     for param, actual in zip(function.params, actuals, strict=True):
         copier.env[param] = st.b.emit(copy, actual) if param in eaten else actual
@@ -448,21 +442,3 @@ def inline(st: Tracer, function: Function, actuals: Sequence[Value]) -> list[Val
             result = st.b.emit(copy, result)
         results.append(result)
     return results
-
-
-def _consumed(block: Block) -> set[Value]:
-    """The values that the nodes of a block consume, those of blocks around it included."""
-    eaten: set[Value] = set()
-    for node in block.nodes:
-        eaten |= _consumed_by(node)
-    return eaten
-
-
-def _consumed_by(node: Node) -> set[Value]:
-    if node.op is FOR or node.op is WHILE:
-        inside = _consumed(body_of(node))
-        init = carried_init(node)
-        return {init[k] for k in consumed_slots(node, inside)}
-    if node.op is COND:
-        return _consumed(node.blocks[0]) | _consumed(node.blocks[1])
-    return set() if node.op.consumes is None else {node.operands[node.op.consumes]}

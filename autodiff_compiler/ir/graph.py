@@ -192,3 +192,16 @@ def consumed_slots(node: Node, eaten: Container[Value]) -> set[int]:
         moved = {yields[k] for k in slots}
         slots |= {k for k, p in enumerate(params) if p in moved}
     return slots
+
+
+def consumed_values(nodes: Iterable[Node]) -> set[Value]:
+    """The values that the nodes consume: directly, as slots of loops, or in the blocks they hold."""
+    eaten: set[Value] = set()
+    for node in nodes:
+        for inner in node.blocks:
+            eaten |= consumed_values(inner.nodes)
+        if node.op is FOR or node.op is WHILE:
+            eaten.update(carried_init(node)[k] for k in consumed_slots(node, eaten))
+        elif node.op.consumes is not None:
+            eaten.add(node.operands[node.op.consumes])
+    return eaten

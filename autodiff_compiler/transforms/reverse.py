@@ -24,6 +24,7 @@ from .activity import active_values
 from .adjoints import Adjoint, Adjoints, add_to_stack, fit, fit_mask, zeros
 from .dce import sweep_block
 from .expr import Expr
+from .once import Pair, once
 from .residuals import Plan, Uses, plan_residuals
 from .reverse_control import ControlSweep
 from .simplify import simplify
@@ -67,7 +68,8 @@ def adjoint(
 
 
 def reverse_into(function: Function, wrt: Sequence[int]) -> Function:
-    """The function that adds to the adjoints of the parameters `wrt` what they owe to the results.
+    """The function that gives the results, and adds to the adjoints of the parameters `wrt` what they
+    owe to these.
 
     Its parameters are those of `function`, a cotangent for each result, and the adjoints so far.
     """
@@ -76,8 +78,9 @@ def reverse_into(function: Function, wrt: Sequence[int]) -> Function:
     params = [primal.params[k] for k in wrt]
     active = active_values(primal, params, primal.results)
     uses = _dry_run(structure, active, params, primal.results, True, into=True)
-    plan = plan_residuals(structure, uses, ())
-    return simplify(_emit(structure, active, plan, params, primal.results, (), True, into=True))
+    plan = plan_residuals(structure, uses, primal.results)
+    keep = range(len(primal.results))
+    return simplify(_emit(structure, active, plan, params, primal.results, keep, True, into=True))
 
 
 def _dry_run(
@@ -118,10 +121,12 @@ def _emit(
         if shared and isinstance(v.type, Array):
             v = b.emit(copy, v, name=v.name)
         outputs.append(v)
-    b.nodes[written:] = _marked(b.nodes[written:], 1 + _sweeps(primal))
-    return Function(
-        f"d_{primal.name}", b.close([*own_params, *seed_params, *begun], outputs), primal.filename
-    )
+    b.nodes[written:] = _marked(b.nodes[written:], 1 + _sweeps(primal), sweep.repeated)
+    block = b.close([*own_params, *seed_params, *begun], outputs)
+    pairs = [
+        Pair(tuple(forward.env[r] for r in loop.results), again) for loop, again in sweep.repeated
+    ]
+    return once(Function(f"d_{primal.name}", block, primal.filename), pairs)
 
 
 def _sweeps(function: Function) -> int:
@@ -129,14 +134,26 @@ def _sweeps(function: Function) -> int:
     return max((node.span.sweep for node in walk(function.block)), default=0)
 
 
-def _marked(nodes: Iterable[Node], sweep: int) -> list[Node]:
-    """The nodes of a sweep, told by their spans from those that it is the sweep of."""
+def _marked(
+    nodes: Iterable[Node], sweep: int, repeated: Sequence[tuple[Node, tuple[Value, ...]]]
+) -> list[Node]:
+    """The nodes of a sweep, told by their spans from those that it is the sweep of.
+
+    In a loop that does trips again they have been told apart before.
+    """
+    told = {again[0] for _, again in repeated}
 
     def inside(block: Block) -> Block:
-        return replace(block, nodes=tuple(_marked(block.nodes, sweep)))
+        return replace(block, nodes=tuple(_marked(block.nodes, sweep, repeated)))
 
     return [
-        replace(node, span=replace(node.span, sweep=sweep), blocks=tuple(map(inside, node.blocks)))
+        (
+            node
+            if node.results and node.results[0] in told
+            else replace(
+                node, span=replace(node.span, sweep=sweep), blocks=tuple(map(inside, node.blocks))
+            )
+        )
         for node in nodes
     ]
 
@@ -208,6 +225,7 @@ class Sweep(ControlSweep):
         self.active = active
         self.source = source
         self.adjoints = Adjoints(b)
+        self.repeated = []
 
     def reversed_trip(self, node: Node, captured: Sequence[Value]) -> tuple[Function, list[Value]]:
         """What a trip of a loop of sums adds to the adjoints of what it reads from outside, and the

@@ -40,6 +40,8 @@ class ControlSweep:
     block: Callable[[Block], None]
     own: Callable[[Adjoint], Value]
     reversed_trip: Callable[[Node, Sequence[Value]], tuple[Function, list[Value]]]
+    #: loops of sums at the top, and their sums as the reversed loops have made them again
+    repeated: list[tuple[Node, tuple[Value, ...]]]
 
     def control(self, node: Node) -> None:
         if node.op is COND:
@@ -186,7 +188,8 @@ class ControlSweep:
     def sums(self, node: Node) -> None:
         """Each trip is done again, and reversed at once: it leaves nothing on a tape.
 
-        All trips have the same cotangents, and none waits for another, so they run as they did.
+        All trips have the same cotangents, and none waits for another, so they run as they did. On the
+        way the sums are made again (see `once`).
         """
         b = self.b
         pairs = zip(node.results, carried_init(node))
@@ -204,11 +207,17 @@ class ControlSweep:
 
         b.open()
         counter = b.param(Scalar(I64), node.blocks[0].params[0].name)
+        total = [b.param(r.type, r.name) for r in node.results]
         params = [self.adjoint_param(v) for v in init]
-        yields = Inline(b).call(trip, [counter, *zero, *outer, *g, *params])
+        yields = Inline(b).call(trip, [counter, *total, *outer, *g, *params])
         b.span = node.span
-        results = b.for_(bounds, init, b.close([counter, *params], yields))
-        for root, r in zip(roots, results):
+        body = b.close([counter, *total, *params], yields)
+        at_top = self.structure.node_place[node].block is self.structure.top
+        start = [self.source.look(first) for first in carried_init(node)] if at_top else zero
+        results = b.for_(bounds, [*start, *init], body)
+        if at_top:
+            self.repeated.append((node, results[: len(total)]))
+        for root, r in zip(roots, results[len(total) :]):
             self.adjoints.put(root, r, True)
         for adjoint, first in cotangents.values():
             if adjoint and first in self.active:

@@ -18,7 +18,7 @@ from ..ir.graph import (
     Node,
     Value,
     carried_init,
-    consumed_slots,
+    consumed_values,
     slot_params,
     slot_yields,
     walk,
@@ -76,7 +76,7 @@ class _Simplify(Rewriter):
         self.filled: dict[Value, Node] = {}
 
     def run(self, function: Function) -> Function:
-        _note_eaten(function.block, self.eaten)
+        self.eaten |= consumed_values(function.block.nodes)
         self.literals = {n.result: n.attrs["value"] for n in walk(function.block) if n.op is CONST}
         self.handed_on = {
             v for node in walk(function.block) for b in node.blocks for v in b.results
@@ -287,17 +287,6 @@ def _of_floats(node: Node) -> bool:
         return False
     read = () if node.op is _CAST else node.operands
     return all(v.type.dtype not in INTS for v in (*node.results, *read))
-
-
-def _note_eaten(block: Block, eaten: set[Value]) -> None:
-    """Adds the values that the block consumes."""
-    for node in block.nodes:
-        for inner in node.blocks:
-            _note_eaten(inner, eaten)
-        if node.op.consumes is not None:
-            eaten.add(node.operands[node.op.consumes])
-        elif node.op is FOR or node.op is WHILE:
-            eaten.update(carried_init(node)[k] for k in consumed_slots(node, eaten))
 
 
 def constants_of(rewriter: Rewriter) -> dict[Value, Any]:

@@ -21,7 +21,6 @@ from ...ir.graph import (
     Node,
     Value,
     carried_init,
-    consumed_slots,
     slot_params,
     slot_yields,
 )  # fmt: skip
@@ -234,19 +233,6 @@ class Needed:
     def yields(self, node: Node, block: Block) -> list[tuple[Value, Value]]:
         """(result, yield) of a cond's branch, where the result is needed."""
         return [(r, y) for r, y in zip(node.results, block.results) if r in self.values]
-
-
-def consumed_values(block: Block) -> set[Value]:
-    """Every value that some node updates in place, directly or as a loop's slot or in a branch."""
-    eaten: set[Value] = set()
-    for node in block.nodes:
-        for inner in node.blocks:
-            eaten |= consumed_values(inner)
-        if node.op is FOR or node.op is WHILE:
-            eaten |= {carried_init(node)[k] for k in consumed_slots(node, eaten)}
-        elif node.op.consumes is not None:
-            eaten.add(node.operands[node.op.consumes])
-    return eaten
 
 
 def dtype_class(dtype: str) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...ir.graph import COND, FOR, WHILE, Block, Node, Value
+from ...ir.graph import COND, FOR, WHILE, Block, Node, Value, consumed_values
 from ...ir.types import Stack
-from .program import Program, consumed_values
+from .program import Program
 
 
 def bits(mask: int) -> list[int]:
@@ -39,7 +39,7 @@ class Sharing:
         self._extra: dict[Value, int] = {}
         self._first: dict[Node, int] = {}
         self._changed = False
-        eaten = consumed_values(program.function.block)
+        eaten = consumed_values(program.function.block.nodes)
         for p in program.function.params:
             self._own(p)
             if program.dialect.keeps_arguments:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ir.build import Rewriter
-from ...ir.graph import Function, Node, Value, walk
+from ...ir.graph import Function, Node, Value, consumed_values, walk
 from ...ir.types import Array
 from ...ops.elementwise import cast, iadd, isub, mul, pyfloat
 from ...ops.shape import full
-from .program import consumed_values
 
 
 class Tidy(Rewriter):
@@ -23,7 +22,7 @@ class Tidy(Rewriter):
 
     def run(self, function: Function) -> Function:
         blocks = [b for node in walk(function.block) for b in node.blocks]
-        self._own = consumed_values(function.block)
+        self._own = consumed_values(function.block.nodes)
         self._own.update(v for block in (function.block, *blocks) for v in block.results)
         return super().run(function)
 
