@@ -15,6 +15,7 @@ from .transforms.privatise import privatise
 from .transforms.promote import promote
 from .transforms.reverse import adjoint
 from .transforms.simplify import simplify
+from .transforms.turn import turn
 
 Watch = Callable[[str, Function], None]
 
@@ -36,6 +37,7 @@ def primal_passes(fast: bool = False) -> list[Pass]:
         passes += [
             Pass("privatise", privatise),
             Pass("lanes", lambda function: simplify(lanes(function))),
+            Pass("turn", lambda function: simplify(turn(function))),
         ]
     return passes
 
@@ -62,7 +64,7 @@ def final_passes() -> list[Pass]:
 
 
 PASS_NAMES = (
-    "trace", "simplify", "promote", "privatise", "lanes", "adjoint", "reverse", "hoist", "chunks",
+    "trace", "simplify", "promote", "privatise", "lanes", "turn", "adjoint", "reverse", "hoist", "chunks",
 )  # fmt: skip
 
 

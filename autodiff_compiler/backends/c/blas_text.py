@@ -102,19 +102,6 @@ static void adc_product{_text}(
 # --- factorisations ---------------------------------------------------------------------------------
 
 define("""
-/* LAPACK counts columns first: a matrix and its transpose trade places, in blocks */
-static void adc_turn(long long rows, long long columns, const double *a, double *out) {
-  enum { BLOCK = 16 };
-  for (long long i0 = 0; i0 < rows; i0 += BLOCK)
-    for (long long j0 = 0; j0 < columns; j0 += BLOCK) {
-      const long long i1 = i0 + BLOCK < rows ? i0 + BLOCK : rows;
-      const long long j1 = j0 + BLOCK < columns ? j0 + BLOCK : columns;
-      for (long long j = j0; j < j1; j++)
-        for (long long i = i0; i < i1; i++) out[j * rows + i] = a[i * columns + j];
-    }
-}
-""")
-define("""
 /* LU with partial pivoting by the library, columns first; row: room for n integers. Its answer: 0, or
    where a zero stands on the diagonal. */
 static long long adc_getrf(void *const *table, int width, long long n, double *lu, long long *row) {

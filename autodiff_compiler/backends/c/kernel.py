@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value, free_values
-from ...ir.types import BOOL, F32, FLOATS, I64, Array, Scalar
+from ...ir.types import BOOL, F32, F64, FLOATS, I64, Array, Scalar
 from ...lowering.buffers import Buffer, Copy
 from ..text import C, Text, infix
 from .control import Control
 from .gather import runs_of_adds
 from .merge import join_loops
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus
+from .state import UNKNOWN
 from .threads import TOGETHER, share_loops
 from .writer import Line, Writer, flat
 
@@ -237,8 +238,28 @@ class Kernel(Control):
             self._reshape(node, name)
         elif node.op.name == "copy" and node.operands[0] not in self.fusion.inlined:
             self.copy(Copy(self.storage.where[v], node.operands[0]))
-        else:
+        elif not self._turn_over(node):
             self.materialise(node)
+
+    def _turn_over(self, node: Node) -> bool:
+        """An array with its last axis first, or the other way round, in one call of a helper."""
+        made = node
+        if node.op.name == "copy" and node.operands[0] not in self.temporaries:
+            made = self.made.get(node.operands[0], node)
+        if made.op.name != "transpose" or node.result.type.dtype not in FLOATS:
+            return False
+        x, perm = made.operands[0], made.attrs["perm"]
+        axes = (*range(len(perm)),)
+        split = {(*axes[-1:], *axes[:-1]): -1, (*axes[1:], *axes[:1]): 1}.get(tuple(perm))
+        if split is None or x in self.fusion.inlined and x not in self.temporaries:
+            return False
+        sizes = self.shape(x)
+        rows, columns = self.count(sizes[:split]), self.count(sizes[split:])
+        helper = "adc_turn" if node.result.type.dtype == F64 else "adc_turnf"
+        names = f"{self.name_of(x)}, {self.name_of(node.result)}"
+        self.touch(UNKNOWN)
+        self.w.line(f"{helper}({rows}, {columns}, {names});")
+        return True
 
     def _reshape(self, node: Node, name: str) -> None:
         """The operand's elements in memory order."""

@@ -1,4 +1,4 @@
-"""Matrix products in plain C: helpers of the prelude, for doubles and for floats."""
+"""Matrix products in plain C, and transposes: helpers of the prelude, for doubles and for floats."""
 
 from __future__ import annotations
 
@@ -80,6 +80,20 @@ static void adc_matmul@(
               c[(i0 + r) * columns + j0 + j + w] += tile[r * WIDTH + w];
         }
       }
+    }
+  }
+}
+""")
+define_for_floats("""
+/* out = x with rows and columns exchanged, tile by tile, so that lines of memory are used whole */
+static void adc_turn@(long long rows, long long columns, const REAL *x, REAL *out) {
+  enum { TILE = 16 };
+  for (long long i = 0; i < rows; i += TILE) {
+    const long long below = i + TILE < rows ? i + TILE : rows;
+    for (long long j = 0; j < columns; j += TILE) {
+      const long long right = j + TILE < columns ? j + TILE : columns;
+      for (long long l = j; l < right; l++)
+        for (long long k = i; k < below; k++) out[l * rows + k] = x[k * columns + l];
     }
   }
 }
