@@ -226,7 +226,9 @@ class Nests(Expressions):
         x, sizes = node.operands[0], self.shape(node.operands[0])
         kind = LOCAL[x.type.dtype]
         odd, candidate = self.names.fresh("odd"), self.names.fresh("", "t")
-        self.w.line(f"int {odd} = 0;", early=True)
+        # As wide as what is compared, so that both are as many side by side.
+        wide = "long long" if x.type.dtype == F64 else "int"
+        self.w.line(f"{wide} {odd} = 0;", early=True)
         clause = node.op.c["clause"]
         inner = [Text("1") if k in outer else n for k, n in enumerate(sizes)]
         pragma = f"#pragma omp simd reduction({clause}:{name}) reduction(|:{odd})"
