@@ -51,9 +51,35 @@ def in_place_times_a_scalar(x, n, m):
     return np.sum(a * a)
 
 
+def from_one_to_another_and_back(x, n, m):
+    a, b = np.sin(np.arange(n * m) * x).reshape(n, m), np.cos(np.arange(n * m) * x).reshape(n, m)
+    for _ in range(3):
+        b[1:-1, 1:-1] = 0.2 * (a[1:-1, 1:-1] + a[1:-1, :-2] + a[1:-1, 2:] + a[2:, 1:-1] * x)
+        a[1:-1, 1:-1] = np.sin(b[:-2, 1:-1]) + b[1:-1, 1:-1] * b[2:, 1:-1]
+    return np.sum(a * a) + np.sum(b)
+
+
+def what_is_read_is_overwritten(x, n, m):
+    a = np.sin(np.arange(n + m) * x)
+    for _ in range(2):
+        a[1:-1] = a[1:-1] * x + a[:-2] * a[2:]  # the part in the middle is cleared, then added to
+        a[:-1] = a[1:] * 0.5  # the part that is cleared is not added to
+        a[1:-1] = 0.3 * a[:-2] - a[1:-1] + a[2:] * a[1:-1]
+    return np.sum(a * a)
+
+
 @pytest.mark.parametrize(
     "f",
-    [rows_of_columns, a_line, a_cube, far_apart, in_place, in_place_times_a_scalar],
+    [
+        from_one_to_another_and_back,
+        what_is_read_is_overwritten,
+        rows_of_columns,
+        a_line,
+        a_cube,
+        far_apart,
+        in_place,
+        in_place_times_a_scalar,
+    ],
 )
 def test_one_kernel_at_every_size(f):
     compiled, plain = (value_and_grad(f, backend=b) for b in ("c", "python"))
@@ -81,3 +107,8 @@ def test_parts_that_begin_beyond_the_end_of_the_array(tmp_path):
         [sys.executable, path], capture_output=True, text=True, timeout=300, env=os.environ
     )
     assert (done.returncode, done.stdout) == (0, "1.0\n"), done.stderr
+
+
+def test_a_part_that_is_cleared_and_added_to_is_set():
+    text = value_and_grad(from_one_to_another_and_back, backend="c").specialize(0.3, 5, 4).c_source
+    assert "d_a[i * m + j] = " in text

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ir.graph import CONST, Block, Function, Node, Value, free_values
+from ..ir.graph import CONST, Block, Function, Node, Value, free_values, walk
 from ..ir.types import Array
-from ..ops.index import add_at
+from ..ops.index import add_at, store
 
-__all__ = ["scheduled"]
+__all__ = ["same_part", "scheduled"]
 
 
 def scheduled(function: Function) -> Function:
-    return function.with_block(_block(function.block))
+    constants = [n for n in walk(function.block) if n.op is CONST]
+    zeros = {n.result for n in constants if n.attrs["value"] == 0}
+    return function.with_block(_block(function.block, zeros))
 
 
-def _block(block: Block) -> Block:
+def _block(block: Block, zeros: set[Value]) -> Block:
     nodes = [
-        replace(n, blocks=tuple(map(_block, n.blocks))) if n.blocks else n for n in block.nodes
+        replace(n, blocks=tuple(_block(b, zeros) for b in n.blocks)) if n.blocks else n
+        for n in block.nodes
     ]
     at = 0
     readers = _readers(block, nodes)
@@ -32,7 +35,7 @@ def _block(block: Block) -> Block:
         if node.op.name in ("store", "add_at"):
             at += _move_readers(nodes, at, readers)
         at += 1
-    _gather_adds(nodes, readers)
+    _gather_adds(nodes, readers, zeros)
     return replace(block, nodes=tuple(nodes))
 
 
@@ -75,10 +78,15 @@ def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) 
     return moved
 
 
-def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]]) -> None:
-    """Moves each add to a part of an array down to the next one, which is all that reads its result."""
+def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]], zeros: set[Value]) -> None:
+    """Moves each add to a part of an array down to the next one, which is all that reads its result.
+
+    So with the zero that one of the adds replaces.
+    """
     for node in reversed(list(nodes)):
-        if node.op is not add_at or "s" not in node.attrs["index"]:
+        if node.op is not add_at and not _replaced(node, zeros, readers):
+            continue
+        if "s" not in node.attrs["index"]:
             continue
         users = readers.get(node.result, [])
         if len(users) != 1 or users[0].op is not add_at or users[0].operands[0] is not node.result:
@@ -88,6 +96,23 @@ def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]]) -> None:
         if all(needed.isdisjoint(_touched(n)) for n in nodes[first + 1 : last]):
             nodes.insert(last, node)
             del nodes[first]
+
+
+def _replaced(node: Node, zeros: set[Value], readers: dict[Value, list[Node]]) -> bool:
+    """Does the node clear a part, and one of the adds that follow add to just that part?"""
+    if node.op is not store or node.operands[1] not in zeros:
+        return False
+    users = readers.get(node.result, [])
+    while len(users) == 1 and users[0].op is add_at:
+        if same_part(users[0], node):
+            return True
+        users = readers.get(users[0].result, [])
+    return False
+
+
+def same_part(a: Node, b: Node) -> bool:
+    """Do two nodes write to the same part of their arrays?"""
+    return a.operands[2:] == b.operands[2:] and a.attrs["index"] == b.attrs["index"]
 
 
 def _touched(node: Node) -> set[Value]:

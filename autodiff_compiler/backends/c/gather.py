@@ -51,9 +51,11 @@ class _Axis:
 
 
 def runs_of_adds(
-    nodes: Sequence[Node], reads: Callable[[Node], set[Value]], alone: Container[Node]
-) -> dict[Node, list[Node]]:
+    nodes: Sequence[Node], reads: Callable[[Node], set[Value]], alone: Container[Node],
+    clears: Callable[[Node], bool],
+) -> dict[Node, list[Node]]:  # fmt: skip
     """By its last node: each run of nodes that add to slices of one array, with only integers between.
+    A run may begin with a node that `clears` a part.
 
     `reads`: what a node reads, itself or through what is written where it is used. All of a run may be
     written at its end and in any order, so that nothing in it or between reads the array, and that
@@ -63,9 +65,11 @@ def runs_of_adds(
     run: list[Node] = []
     for node in nodes:
         letters = node.attrs.get("index", "")
-        slices = node.op.name == "add_at" and "s" in letters and "a" not in letters
+        first = node.op.name == "store" and clears(node)
+        slices = (first or node.op.name == "add_at") and "s" in letters and "a" not in letters
         if slices and node not in alone and node.operands[0] not in reads(node):
-            run = [*run, node] if run and node.operands[0] is run[-1].result else [node]
+            follows = run and not first and node.operands[0] is run[-1].result
+            run = [*run, node] if follows else [node]
         elif slices or node.blocks or any(isinstance(v.type, Array) for v in node.results):
             run = []
         elif run and run[-1].result in reads(node):
@@ -87,10 +91,13 @@ class Gather(Nests):
             groups.setdefault((letters, *key), []).append(node)
         return sorted(groups.values(), key=len, reverse=True)
 
-    def gathered(self, nodes: Sequence[Node], fresh: bool = False) -> _Pass | None:
+    def gathered(
+        self, nodes: Sequence[Node], fresh: bool = False, cleared: Node | None = None
+    ) -> _Pass | None:
         """Adds to parts of one size as one pass, or None if they must be written one by one.
 
-        `fresh`: the array is to be set, as if it had held zeros.
+        `fresh`: the array is to be set, as if it had held zeros. `cleared`: the one that is added to a
+        part that is to be set.
         """
         if len(nodes) < 2 or any(self._reads_base(node) for node in nodes):
             return None
@@ -104,7 +111,7 @@ class Gather(Nests):
             return None
         if fresh and any(a.fixed for a in axes):
             return None
-        return _Pass(self, nodes, axes, fresh)
+        return _Pass(self, nodes, axes, fresh, nodes.index(cleared) if cleared else None)
 
     # -- what is added where -----------------------------------------------------------------------
 
@@ -155,9 +162,12 @@ class _Pass:
     """One pass over the array to which the parts of `nodes` are added."""
 
     def __init__(
-        self, out: Gather, nodes: Sequence[Node], axes: Sequence[_Axis], fresh: bool
-    ) -> None:
+        self, out: Gather, nodes: Sequence[Node], axes: Sequence[_Axis], fresh: bool,
+        cleared: int | None,
+    ) -> None:  # fmt: skip
         self.out, self.nodes, self.axes, self.fresh = out, nodes, axes, fresh
+        #: the number of the part of which all elements are set, not added to
+        self.cleared = cleared
         self.sizes = out.shape(nodes[0].result)
         names = iter(out.indices[out._nested :])
         self.index = [a.fixed or Text(next(names)) for a in axes]
@@ -223,7 +233,9 @@ class _Pass:
         last, w = self.last, self.out.w
         if self.fresh:
             self._zeros(Text("0"), self.sizes[-1])
-        for places, parts_there in self._by_place().items():
+        for places, parts_there in sorted(
+            self._by_place().items(), key=lambda item: self.cleared not in item[1]
+        ):
             there: list[str] = []
             for i, a, n, low in zip(self.index[:-1], self.axes, self.sizes, places):
                 if a.fixed is None:
@@ -264,6 +276,7 @@ class _Pass:
         total = shares[0]
         for share in shares[1:]:
             total = infix("+", total, share, C)
+        sets = sets or self.cleared in which
         self.out.set_element(self.nodes[-1].result, index, total, "=" if sets else "+=")
 
     def _share(self, k: int, index: Sequence[Text]) -> Text:

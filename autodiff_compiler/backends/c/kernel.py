@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value, free_values
 from ...ir.types import BOOL, F32, F64, FLOATS, I64, Array, Scalar
 from ...lowering.buffers import Buffer, Copy
+from ...lowering.schedule import same_part
 from ..text import C, Text, infix
 from .control import Control
 from .gather import runs_of_adds
@@ -133,7 +134,7 @@ class Kernel(Control):
 
     def block(self, block: Block) -> None:
         nodes = [n for n in block.nodes if n in self.fusion.live and not self._inlined(n)]
-        runs = runs_of_adds(nodes, self._reads, self.storage.before)
+        runs = runs_of_adds(nodes, self._reads, self.storage.before, self._clears)
         zeros = {n: run for run in runs.values() if (n := self._zeros_for(run, nodes)) is not None}
         waiting = {n for run in runs.values() for n in run} | set(zeros)
         for node in nodes:
@@ -150,10 +151,15 @@ class Kernel(Control):
         made = self.made.get(base)
         if made is None or made not in nodes or made.op.name != "full":
             return None
-        number = self.made.get(made.operands[0])
-        zero = number is not None and number.op is CONST and number.attrs["value"] == 0
         readers = [n for n in nodes if base in n.operands or base in self._reads(n)]
-        return made if zero and readers == [run[0]] else None
+        return made if self._is_zero(made.operands[0]) and readers == [run[0]] else None
+
+    def _is_zero(self, v: Value) -> bool:
+        number = self.made.get(v)
+        return number is not None and number.op is CONST and number.attrs["value"] == 0
+
+    def _clears(self, node: Node) -> bool:
+        return self._is_zero(node.operands[1])
 
     def _reads(self, node: Node) -> set[Value]:
         """What the node reads, itself or through what is written where it is used; not what it updates."""
@@ -170,6 +176,8 @@ class Kernel(Control):
 
     def _run_of_adds(self, nodes: Sequence[Node], fresh: Node | None) -> None:
         self.at_line(nodes[0].span)
+        if nodes[0].op.name == "store":
+            nodes = self._run_behind_zeros(nodes)
         groups = self.alike(nodes)
         if fresh is not None:
             made = self.gathered(groups[0], fresh=True)
@@ -187,6 +195,20 @@ class Kernel(Control):
             for node in group:
                 self.at_line(node.span)
                 self.node(node)
+
+    def _run_behind_zeros(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """What is left of a run that begins with zeros, when these and the adds that go with them are
+        written."""
+        clears, *adds = nodes
+        cleared = next((n for n in adds if same_part(n, clears)), None)
+        for group in self.alike(adds):
+            if cleared in group:
+                made = self.gathered(group, cleared=cleared)
+                if made is not None:
+                    made.write()
+                    return [n for n in adds if n not in group]
+        self.node(clears)
+        return adds
 
     def _inlined(self, node: Node) -> bool:
         return len(node.results) == 1 and not node.blocks and node.result in self.fusion.inlined
