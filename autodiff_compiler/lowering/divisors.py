@@ -4,6 +4,8 @@ A division costs as much as eight multiplications. `g / s` for the elements of a
 `g * (1 / s)`, which may differ from it in the last place. Only what the reverse pass wrote is
 changed: what users wrote may hang on the last place (`np.floor(x / dx)`). Numbers so small or so
 large that their inverse is none are scaled first.
+
+The adjoint of `y = 1 / x` is `-(g * y) / x`, and that is `-(g * y) * y`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from ..ops import TABLE
 
 __all__ = ["inverted"]
 
-_DIV, _MUL = TABLE["div"], TABLE["mul"]
+_DIV, _MUL, _NEG = TABLE["div"], TABLE["mul"], TABLE["neg"]
 #: The power of two by which a divisor is multiplied: 1 for those whose inverse has all its digits.
 #: No op of the table, since no program has it before it is lowered.
 _SCALE = replace(TABLE["sign"], name="divisor_scale", c="adc_scale({x})", numpy=None, spellings=())
@@ -33,8 +35,28 @@ class _Divisors(Rewriter):
         super().__init__()
         #: by divisor: its inverse and its scale, and the block in which they stand
         self.known: dict[Value, tuple[Value, Value, list[Node]]] = {}
+        #: by inverse 1 / x: x
+        self.inverted: dict[Value, Value] = {}
+        #: by product, or product with another sign: its factors
+        self.factors: dict[Value, tuple[Value, ...]] = {}
 
     def simple(self, node: Node, operands: Sequence[Value]) -> None:
+        if node.op is _DIV and node.span.sweep and (inverse := self.factor(*operands)) is not None:
+            self.bind(node.results, [self.b.emit(_MUL, operands[0], inverse)])
+            return
+        self.divide(node, operands)
+        if node.op is _DIV and self.b.constants.get(operands[0]) == 1.0:
+            self.inverted[self.env[node.result]] = operands[1]
+        elif node.op is _MUL:
+            self.factors[self.env[node.result]] = tuple(operands)
+        elif node.op is _NEG:
+            self.factors[self.env[node.result]] = self.factors.get(operands[0], ())
+
+    def factor(self, a: Value, b: Value) -> Value | None:
+        """The inverse of `b`, if `a` has it as a factor: whatever it lacks, `a` lacks already."""
+        return next((x for x in self.factors.get(a, ()) if self.inverted.get(x) is b), None)
+
+    def divide(self, node: Node, operands: Sequence[Value]) -> None:
         if node.op is not _DIV or not node.span.sweep or not _by_rows(node):
             super().simple(node, operands)
             return

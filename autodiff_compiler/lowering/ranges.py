@@ -118,6 +118,10 @@ class Ranges:
             self._know(results[0], 0, 1)
         elif results[0].type == Scalar(I64) and name in _ARITHMETIC:
             self._arithmetic(node)
+        elif results[0].type == Scalar(I64) and name == "floordiv" and self.low(x[1]) > 0:
+            if self.low(x[0]) >= 0:
+                high = self.high(x[0]) // self.low(x[1])
+                self._know(results[0], 0, high, self._bounds(x[0], 0))
 
     def _arithmetic(self, node: Node) -> None:
         a, b = node.operands

@@ -35,6 +35,7 @@ from .fusion import Fusion, consumed_in
 from .rings import born_directly
 from .rings import rings as find_rings
 from .shapes import Shaped
+from .tapes import born_on_tapes, lone_moves
 
 __all__ = ["Storage"]
 
@@ -63,7 +64,8 @@ class Storage:
 
     `births[value]`: the buffer to allocate at its definition. `before[node]`: the copy of its
     consumed operand to make first. `shares`: reshapes and copies that are only another view.
-    `stays`: popped arrays that are read where they lie on the stack.
+    `stays`: popped arrays that are read where they lie on the stack. `on_tape[value]`: the push on
+    whose place the array is computed.
     """
 
     def __init__(
@@ -83,6 +85,9 @@ class Storage:
         self.before: dict[Node, Copy] = {}
         self.shares: set[Value] = set()
         self.stays: set[Value] = set()
+        self.lone = lone_moves(shaped.function)
+        self._on_tapes = born_on_tapes(shaped.function, self.lone)
+        self.on_tape: dict[Value, Node] = {}
         self.loops: dict[Node, LoopPlan] = {}
         self.branches: dict[Node, BranchPlan] = {}
         self._function(shaped.function, set(inplace), list(results))
@@ -168,6 +173,8 @@ class Storage:
         elif node.op.consumes is not None:
             base = node.operands[node.op.consumes]
             self.where[node.results[0]] = self._writable(node, base)
+            if node in self.before:
+                self._off_tape(node)
             self.owned[node.results[0]] = True
             for r in node.results[1:]:
                 if self._may_stay(node, r):
@@ -198,13 +205,24 @@ class Storage:
         if not _is_memory(v.type):
             return
         buffer = self._destination.get(v)
-        if buffer is None:
+        push = self._on_tapes.get(v)
+        if buffer is None and push in self._fusion.live and self.owned.get(push.operands[0]):
+            buffer = self._buffer(v, self._level)
+            self.on_tape[v] = push
+        elif buffer is None:
             buffer = self._buffer(v, self._level)
             self.births[v] = buffer
             self._allocates()
         buffer.written = True
         self.where[v] = buffer
-        self.owned[v] = True
+        self.owned[v] = v not in self.on_tape
+
+    def _off_tape(self, push: Node) -> None:
+        """The stack is not at hand where the array is computed, which needs memory of its own then."""
+        for v in [v for v, node in self.on_tape.items() if node is push]:
+            del self.on_tape[v]
+            self.births[v] = self.where[v]
+            self._allocates()
 
     def _allocates(self) -> None:
         if self._loops:

@@ -199,17 +199,6 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   return s->data + s->used - bytes;
 }
 
-/* the same for elements that are arrays: they may differ in size */
-static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
-  char *ends = (char *)s->ends;
-  if (s->ends_room < (s->length + 1) * 8) {
-    if (!adc_grow(s->frame, &ends, &s->ends_room, (s->length + 1) * 8)) return 0;
-    s->ends = (long long *)ends;
-  }
-  s->ends[s->length] = s->used;
-  return adc_push(s, count, size);
-}
-
 /* shortens by one element and gives its place, good until the next push */
 static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   s->used -= count * size;
@@ -234,23 +223,21 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *u = adc_alloc(&frame, u0_n0, sizeof(double));
   ADC_MEMORY(u);
   adc_copy(u, u0, u0_n0, sizeof(double));
+  /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
+  const long long first = adc_clip(1, u0_n0, 0, u0_n0);
+  const long long length = adc_length(first, adc_clip(-1, u0_n0, 0, u0_n0), 1);
   /* heat_stepper.py:6: for _ in range(steps): */
   const adc_mark mark = adc_here(&frame);
   for (long long i_1 = 0; i_1 < steps; i_1++) {
-    ADC_POLL(16 + u0_n0);
+    ADC_POLL(15 + u0_n0);
     /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
-    const long long first = adc_clip(1, u0_n0, 0, u0_n0);
-    const long long length = adc_length(first, adc_clip(-1, u0_n0, 0, u0_n0), 1);
-    double *place = adc_push_array(tape_u, length, sizeof(double));
+    double *place = adc_push(tape_u, length, sizeof(double));
     ADC_MEMORY(place);
-    #pragma omp simd
-    for (long long i = 0; i < length; i++) {
-      place[i] = u[1 + i];
-    }
     double *t = adc_alloc(&frame, length, sizeof(double));
     ADC_MEMORY(t);
     #pragma omp simd
     for (long long i = 0; i < length; i++) {
+      place[i] = u[1 + i];
       t[i] = u[1 + i] + conductivity * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
     }
     #pragma omp simd
@@ -276,43 +263,41 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double t_3 = 0.0;
   const adc_mark mark_1 = adc_here(&frame);
   for (long long i_2 = t_2; i_2 > -1; i_2--) {
-    ADC_POLL(85 + 4 * u0_n0);
+    ADC_POLL(20 + 4 * u0_n0 + length);
     /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
-    const long long first_1 = adc_clip(1, u0_n0, 0, u0_n0);
-    const long long length_1 = adc_length(first_1, adc_clip(-1, u0_n0, 0, u0_n0), 1);
-    const double *t_4 = adc_pop(tape_u, length_1, sizeof(double));
+    const double *t_4 = adc_pop(tape_u, length, sizeof(double));
     #pragma omp simd
-    for (long long i = 0; i < length_1; i++) {
+    for (long long i = 0; i < length; i++) {
       u[1 + i] = t_4[i];
     }
     double d_conductivity = 0.0;
-    double *t_5 = adc_alloc(&frame, length_1, sizeof(double));
+    double *t_5 = adc_alloc(&frame, length, sizeof(double));
     ADC_MEMORY(t_5);
     #pragma omp simd reduction(+:d_conductivity)
-    for (long long i = 0; i < length_1; i++) {
+    for (long long i = 0; i < length; i++) {
       d_conductivity += d_u[1 + i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
       t_5[i] = d_u[1 + i] * conductivity;
     }
-    if (2 < length_1) {
+    if (2 < length) {
       d_u[0] += t_5[0];
       d_u[1] += t_5[1] + -t_5[0] * 2.0;
       #pragma omp simd
-      for (long long i = 2; i < length_1; i++) {
+      for (long long i = 2; i < length; i++) {
         d_u[i] += t_5[i] + t_5[i - 2] + -t_5[i - 1] * 2.0;
       }
-      d_u[length_1] += t_5[length_1 - 2] + -t_5[length_1 - 1] * 2.0;
-      d_u[1 + length_1] += t_5[1 + length_1 - 2];
+      d_u[length] += t_5[length - 2] + -t_5[length - 1] * 2.0;
+      d_u[1 + length] += t_5[1 + length - 2];
     } else {
       #pragma omp simd
-      for (long long i = 0; i < length_1; i++) {
+      for (long long i = 0; i < length; i++) {
         d_u[i] += t_5[i];
       }
       #pragma omp simd
-      for (long long i = 2; i < 2 + length_1; i++) {
+      for (long long i = 2; i < 2 + length; i++) {
         d_u[i] += t_5[i - 2];
       }
       #pragma omp simd
-      for (long long i = 1; i < 1 + length_1; i++) {
+      for (long long i = 1; i < 1 + length; i++) {
         d_u[i] += -t_5[i - 1] * 2.0;
       }
     }

@@ -187,17 +187,6 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   return s->data + s->used - bytes;
 }
 
-/* the same for elements that are arrays: they may differ in size */
-static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
-  char *ends = (char *)s->ends;
-  if (s->ends_room < (s->length + 1) * 8) {
-    if (!adc_grow(s->frame, &ends, &s->ends_room, (s->length + 1) * 8)) return 0;
-    s->ends = (long long *)ends;
-  }
-  s->ends[s->length] = s->used;
-  return adc_push(s, count, size);
-}
-
 /* shortens by one element and gives its place, good until the next push */
 static inline void *adc_pop(adc_stack *s, long long count, long long size) {
   s->used -= count * size;
@@ -232,25 +221,18 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
     /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
     const double t = 0.5 * dt;
     ADC_CHECK(0, velocity_n0 == position_n0);
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      v[i] = v[i] - t * pow(x[i], 3.0);
-    }
-    /* leapfrog.py:8: x += dt * v */
-    ADC_CHECK(1, position_n0 == velocity_n0);
-    double *place = adc_push_array(tape_x, position_n0, sizeof(double));
+    double *place = adc_push(tape_x, position_n0, sizeof(double));
     ADC_MEMORY(place);
     #pragma omp simd
     for (long long i = 0; i < position_n0; i++) {
+      v[i] = v[i] - t * pow(x[i], 3.0);
+      /* leapfrog.py:8: x += dt * v */
       place[i] = x[i];
-    }
-    #pragma omp simd
-    for (long long i = 0; i < position_n0; i++) {
       x[i] = x[i] + dt * v[i];
     }
     /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
     #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
+    for (long long i = 0; i < position_n0; i++) {
       v[i] = v[i] - t * pow(x[i], 3.0);
     }
   }
@@ -270,7 +252,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   }
   /* leapfrog.py:6: for _ in range(steps): */
   long long t_1;
-  ADC_CHECK(2, !__builtin_sub_overflow(steps, 1, &t_1));
+  ADC_CHECK(1, !__builtin_sub_overflow(steps, 1, &t_1));
   double *d_x_next = adc_alloc(&frame, position_n0, sizeof(double));
   ADC_MEMORY(d_x_next);
   double *d_v_next = adc_alloc(&frame, velocity_n0, sizeof(double));
@@ -279,37 +261,26 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   for (long long i_2 = t_1; i_2 > -1; i_2--) {
     ADC_POLL(29 + 6 * velocity_n0 + 5 * position_n0);
     /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
-    double *d_v_2 = adc_alloc(&frame, velocity_n0, sizeof(double));
-    ADC_MEMORY(d_v_2);
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      d_v_2[i] = d_v_1[i];
-      d_v_1[i] = 0.0;
-    }
     const double t_2 = 0.5 * dt;
     double *d_x_1 = adc_alloc(&frame, position_n0, sizeof(double));
     ADC_MEMORY(d_x_1);
     double *d_x_2 = adc_alloc(&frame, position_n0, sizeof(double));
     ADC_MEMORY(d_x_2);
+    const double *t_3 = adc_pop(tape_x, position_n0, sizeof(double));
+    double *d_v_3 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(d_v_3);
+    double *d_v_4 = adc_alloc(&frame, position_n0, sizeof(double));
+    ADC_MEMORY(d_v_4);
     #pragma omp simd
     for (long long i = 0; i < position_n0; i++) {
-      d_x_1[i] = d_x[i] + -d_v_2[i] * t_2 * 3.0 * pow(x[i], 2.0);
+      const double d_v_2 = d_v_1[i];
+      d_v_1[i] = 0.0;
+      d_x_1[i] = d_x[i] + -d_v_2 * t_2 * 3.0 * pow(x[i], 2.0);
       /* leapfrog.py:8: x += dt * v */
       d_x_2[i] = d_x_1[i];
       d_x_1[i] = 0.0;
-    }
-    const double *t_3 = adc_pop(tape_x, position_n0, sizeof(double));
-    #pragma omp simd
-    for (long long i = 0; i < position_n0; i++) {
       x[i] = t_3[i];
-    }
-    double *d_v_3 = adc_alloc(&frame, velocity_n0, sizeof(double));
-    ADC_MEMORY(d_v_3);
-    double *d_v_4 = adc_alloc(&frame, velocity_n0, sizeof(double));
-    ADC_MEMORY(d_v_4);
-    #pragma omp simd
-    for (long long i = 0; i < velocity_n0; i++) {
-      d_v_3[i] = d_v_1[i] + d_v_2[i] + d_x_2[i] * dt;
+      d_v_3[i] = d_v_1[i] + d_v_2 + d_x_2[i] * dt;
       /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
       d_v_4[i] = d_v_3[i];
       d_v_3[i] = 0.0;

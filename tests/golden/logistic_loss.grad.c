@@ -219,7 +219,7 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     ADC_POLL(17);
     /* logistic_loss.py:7: margin = y[i] * (X[i] @ w) */
     ADC_CHECK(1, X_n1 == w_n0);
-    const double t = adc_dot(X_n1, &X[i * X_n1], &w[0]);
+    const double t = adc_dot(w_n0, &X[i * w_n0], &w[0]);
     const double margin = y[i] * t;
     /* logistic_loss.py:8: if margin > 0.0: */
     const int t_1 = margin > 0.0;
@@ -271,7 +271,7 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     const double t_8 = d_margin * y[i_1];
     #pragma omp simd
     for (long long j = 0; j < w_n0; j++) {
-      d_w_next[j] = d_w[j] + t_8 * X[i_1 * X_n1 + j];
+      d_w_next[j] = d_w[j] + t_8 * X[i_1 * w_n0 + j];
     }
     double *old_d_w = d_w;
     d_w = d_w_next;

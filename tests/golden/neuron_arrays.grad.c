@@ -157,19 +157,18 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   }
   /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
   ADC_CHECK(1, y_n0 == x_n0);
-  const double t_5 = 1.0 / (double)x_n0;
+  const double t_4 = 1.0 / (double)x_n0;
   double *d_z = adc_alloc(&frame, x_n0, sizeof(double));
   ADC_MEMORY(d_z);
   double d_b = 0.0;
   #pragma omp simd reduction(+:d_b)
   for (long long i = 0; i < x_n0; i++) {
     const double t_2 = exp(-(t[i] + b));
-    const double t_3 = 1.0 + t_2;
-    const double y_hat = 1.0 / t_3;
+    const double y_hat = 1.0 / (1.0 + t_2);
     /* neuron_arrays.py:7: return np.mean((y - y_hat) ** 2) */
-    const double t_4 = t_5 * (y[i] - y_hat);
+    const double t_3 = t_4 * (y[i] - y_hat);
     /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
-    d_z[i] = -(-(-(t_4 + t_4)) * y_hat / t_3 * t_2);
+    d_z[i] = -(-(-(t_3 + t_3)) * y_hat * y_hat * t_2);
     /* neuron_arrays.py:5: z = x @ w + b */
     d_b += d_z[i];
   }
@@ -182,10 +181,10 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     d_w[i] = 0.0;
   }
   for (long long i = 0; i < x_n0; i++) {
-    const double t_6 = d_z[i];
+    const double t_5 = d_z[i];
     #pragma omp simd
     for (long long j = 0; j < w_n0; j++) {
-      d_w[j] += x[j + i * w_n0] * t_6;
+      d_w[j] += x[j + i * w_n0] * t_5;
     }
   }
   out[1].f = d_b;

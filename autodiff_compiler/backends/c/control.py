@@ -73,9 +73,12 @@ class Control(Memory):
                 self.w.depth += 1
             if head.first_line:
                 self.w.line(head.first_line)
+            for pair in self.equalities.entering.get(node, ()):
+                self.equal(*pair)
             self._body(node, plan, mark)
             self.w.depth -= 1
         self.loops.pop()
+        self.env.update(context.renamed)
         for holds, number in context.hoisted:
             self.w.line(f"ADC_CHECK({number}, {head.none}{holds});")
         if context.releases:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from ...ir.build import KnownDim
 from ...ir.graph import CONST, Node, Value
-from ...ir.types import F32, FLOATS, I32, I64, Scalar
+from ...ir.types import BOOL, F32, FLOATS, I32, I64, Scalar
 from ...ops.index import layout, parts
 from ..text import C, Text, fill, infix
 from .merge import FLAT
 from .spell import LOCAL, ONE, ZERO, cast, is_literal, is_simple, literal, plus, times
-from .state import Access, Flat, State
+from .state import Access, Flat, Placed, State
 
 __all__ = ["Expressions"]
 
@@ -39,7 +39,10 @@ class Expressions(State):
         return x
 
     def local(self, v: Value, x: Text) -> Text:
-        """Puts an expression into a constant of its own."""
+        """Puts an expression into a constant of its own, unless it is a truth value that is known."""
+        if v.type.dtype == BOOL and x.text in ("0", "1"):
+            self.env[v] = x
+            return x
         name = self.fresh(v)
         early = "[" not in x.text and "(" not in x.text
         self.w.line(f"const {LOCAL[v.type.dtype]} {name} = {x};", name, early=early)
@@ -128,7 +131,11 @@ class Expressions(State):
 
     def access(self, v: Value, index: Index) -> Access:
         where = (FLAT,) if isinstance(index, Flat) else tuple(i.text for i in index)
-        return Access(self.buffer_of(v), where, tuple(n.text for n in self.shape(v)))
+        shape = tuple(n.text for n in self.shape(v))
+        if isinstance(index, Flat):
+            return Access(self.buffer_of(v), where, shape)
+        known = tuple(i.extent if isinstance(i, Placed) else None for i in index)
+        return Access(self.buffer_of(v), where, shape, extents=known)
 
     def set_element(self, v: Value, index: Index, text: Text, op: str = "=") -> None:
         """Sets an element of an array (op "+=": adds to it)."""
@@ -226,11 +233,13 @@ class Expressions(State):
         out = []
         for letter, p in zip(letters, per_axis):
             if letter == "i":
-                out.append(self.text(p[0]))
+                at = self.text(p[0])
+                out.append(Placed(at.text, at.level, self.extents.point(p[0])))
             elif letter == "a":
                 out.append(self.element(p[0], self.narrowed(p[0], array_index, wide)))
             else:
-                out.append(plus(self.text(p[0]), times(self.text(p[2]), next(slice_index))))
+                at = plus(self.text(p[0]), times(self.text(p[2]), next(slice_index)))
+                out.append(Placed(at.text, at.level, self.extents.part(*p)))
         return out
 
     def _broadcast(self, arrays: Sequence[Value], rank: int) -> list[KnownDim]:

@@ -245,7 +245,7 @@ class Kernel(Control):
         if node.op.name in ("to_array", "from_array", "stack"):
             return
         for r in node.results:
-            if r in self.storage.births:
+            if r in self.storage.births or r in self.storage.on_tape:
                 self.claim(r, self.shape(r))
 
     def _array_node(self, node: Node) -> None:
@@ -313,10 +313,11 @@ class Kernel(Control):
             return
         a, b = (self.text(x) for x in node.operands)
         r = self.fresh(node.result)
-        self.w.line(f"long long {r};")
+        plain = "[" not in a.text + b.text
+        self.w.line(f"long long {r};", early=plain)
         call = f"__builtin_{_CHECKED[name]}_overflow" if name in _CHECKED else "adc_ipow"
         reason = "an integer beyond 64 bits"
-        self.check(f"!{call}({a}, {b}, &{r})", node.span, reason)
+        self.check(f"!{call}({a}, {b}, &{r})", node.span, reason, early=plain)
         self.env[node.result] = Text(r)
 
     def _dim(self, node: Node) -> None:
@@ -332,6 +333,8 @@ class Kernel(Control):
     def _check(self, node: Node) -> None:
         if node.op is CHECK:
             holds = self.text(node.operands[0])
+            if holds.text == "1":
+                return  # two names of one length
             self.check(holds.text, node.span, str(node.attrs.get("reason", "")))
             self._learn(node.operands[0])
             return
@@ -357,14 +360,11 @@ class Kernel(Control):
         self.local(node.result, Text(f"{x} < 0 ? {x} + {length} : {x}", 10))
 
     def _learn(self, holds: Value) -> None:
-        """From here on two lengths are one: they need one name, and loops over them are alike."""
+        """From here on, to the end of the loop's body, two lengths are one."""
         node = self.made.get(holds)
-        if self.loops or self.conditional or node is None or node.op.name != "eq":
-            return
-        if all(x in self.sizes and x in self.env for x in node.operands):
-            first, second = sorted(node.operands, key=list(self.env).index)
-            if self.env[second].text.isidentifier():
-                self.env[second] = self.env[first]
+        around = self.loops[-1].conditional if self.loops else 0
+        if self.conditional == around and node is not None and node.op.name == "eq":
+            self.equal(*node.operands)
 
     def _hoisted(self, node: Node, reason: str) -> bool:
         """Puts the check of an index that runs with the loop's counter in front of the loop."""
@@ -373,6 +373,10 @@ class Kernel(Control):
             return False
         context = self.loops[-1]
         loop = context.node
+
+        def outside(v: Value) -> Text:
+            return context.renamed.get(v) or self.text(v)
+
         if loop.op is not FOR or loop.attrs.get("stops") or node not in loop.blocks[0].nodes:
             return False
         if n not in context.outside or self.ranges.low(i) < 0:
@@ -382,10 +386,10 @@ class Kernel(Control):
         if counter is not loop.blocks[0].params[0]:
             return False
         if self.ranges.low(step) == self.ranges.high(step) == 1:
-            end = plus(self.text(stop), literal(shift, I64))
-            inside = infix("<=", end, self.text(n), C)
+            end = plus(outside(stop), literal(shift, I64))
+            inside = infix("<=", end, outside(n), C)
         elif self.ranges.high(step) <= -1:
-            inside = infix("<", plus(self.text(start), literal(shift, I64)), self.text(n), C)
+            inside = infix("<", plus(outside(start), literal(shift, I64)), outside(n), C)
         else:
             return False
         context.hoisted.append((inside.text, self.check_number(node.span, reason)))

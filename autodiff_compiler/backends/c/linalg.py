@@ -28,7 +28,7 @@ class LinearAlgebra(Contractions):
                 name = self.fresh(r)
                 self.w.line(f"{ELEMENT[r.type.dtype]} {name} = 0;")
                 self.env[r] = Text(name)
-            elif r in self.storage.births:
+            elif r in self.storage.births or r in self.storage.on_tape:
                 self.claim(r, self.shape(r))
         lengths = self._signature_dims(node, arrays, sizes)
         wide = {

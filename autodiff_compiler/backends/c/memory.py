@@ -22,6 +22,10 @@ class Memory(Stacks):
 
     def claim(self, v: Value, sizes: Sequence[Text]) -> None:
         """Memory for an array about to be computed, unless a place was set aside for it."""
+        push = self.storage.on_tape.get(v)
+        if push is not None:
+            self.push_place(push, self.name_of(v), sizes)
+            return
         buffer = self.storage.births.get(v)
         if buffer is None:
             return

@@ -26,6 +26,7 @@ _INTEGER = re.compile(r"const (?:long long|int) \w+ = (?!.*\badc_pop\b)|ADC_CHEC
 _NUMBER = re.compile(r"const (?:double|float) \w+ = ")
 #: Helpers that only work out a number; the others touch memory or tapes.
 _PURE = {"adc_scale", "adc_max", "adc_min", "adc_sign", "adc_mod", "adc_floordiv"}
+_STACK_MOVES = {"adc_push", "adc_push_array", "adc_pop"}
 _REDUCTION = re.compile(r" reduction\([+*]:\w+\)")
 _MATH = math_names()
 
@@ -73,7 +74,7 @@ def _is_comment(line: Line) -> bool:
 
 def _is_movable(line: Line) -> bool:
     """Scalars and checks that read no array may be worked out before or behind loops over arrays."""
-    if line.early:
+    if line.early or line.late:
         return True
     if "[" in line.text:
         return False
@@ -92,7 +93,9 @@ def _around(lines: list[Line], first: Loop, second: Loop) -> tuple[list[Line], l
             continue
         if _assigned(first).isdisjoint(words) and late.isdisjoint(words):
             before.append(line)
-        elif line.declares and line.declares not in _read(second):
+        elif not _STACK_MOVES.isdisjoint(words):
+            return None  # these keep their order
+        elif line.late or line.declares and line.declares not in _read(second):
             if not _assigned(second).isdisjoint(words):
                 return None
             after.append(line)
@@ -152,7 +155,7 @@ def _apart(a: Loop, b: Loop, index: str) -> bool:
     for x, y in _pairs(a, b):
         if x.buffer is not y.buffer or x.shape != y.shape:
             return False
-        if x.adds and y.adds:
+        if x.adds and y.adds or x.apart(y):
             continue
         if not any(s == t and _follows(s, index) for s, t in zip(x.index, y.index)):
             return False
@@ -175,8 +178,7 @@ def _same_elements(a: Loop, b: Loop) -> bool:
     return all(
         x.buffer is y.buffer
         and x.shape == y.shape
-        and x.index == y.index
-        and any(_follows(s, a.index) for s in x.index)
+        and (x.index == y.index and any(_follows(s, a.index) for s in x.index) or x.apart(y))
         for x, y in _pairs(a, b)
     )
 

@@ -174,9 +174,9 @@ class PortableKernel(Kernel):
 
     # --- checks -----------------------------------------------------------------------------------
 
-    def check(self, holds: str, span: Span, reason: str) -> None:
+    def check(self, holds: str, span: Span, reason: str, early: bool | None = None) -> None:
         if holds != "1":
-            super().check(holds, span, reason)
+            super().check(holds, span, reason, early)
 
     def check_number(self, span: Span, reason: str) -> int:
         self.checks.append((span, reason))

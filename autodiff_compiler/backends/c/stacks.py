@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from ...ir.graph import Node, Value
 from ...ir.types import Array, Stack
+from ...lowering.buffers import Buffer
 from ..text import Text
 from .linalg import LinearAlgebra
 from .spell import ELEMENT, LOCAL
+from .state import Access
 
 __all__ = ["Stacks"]
 
@@ -31,24 +33,47 @@ class Stacks(LinearAlgebra):
         return ELEMENT[s.type.element.dtype], isinstance(s.type.element, Array)
 
     def _push(self, node: Node) -> None:
-        stack, value = node.operands
-        kind, is_array = self._element(stack)
-        name = self.pointer(self.storage.where[node.results[0]])
+        value = node.operands[1]
+        if self.storage.on_tape.get(value) is node:
+            return  # computed in its place
         self.prepare(value)
         place = self.names.fresh("place")
-        count = self._count(self.shape(value)) if is_array else Text("1")
-        push = "adc_push_array" if is_array else "adc_push"
-        self.w.line(f"{kind} *{place} = {push}({name}, {count}, sizeof({kind}));")
-        self.w.line(f"ADC_MEMORY({place});")
-        self._fill(place, value)
+        self.push_place(node, place, self.shape(value))
+        self._fill(place, value, alone=node in self.storage.lone)
 
-    def _fill(self, place: str, value: Value) -> None:
+    def push_place(self, node: Node, place: str, sizes: Sequence[Text]) -> None:
+        """Makes room on top of a stack for what the node pushes.
+
+        If nothing else is done to the stack around, that may be as well before the loops in front.
+        """
+        kind, is_array = self._element(node.operands[0])
+        name = self.pointer(self.storage.where[node.results[0]])
+        count = self._count(sizes) if is_array else Text("1")
+        stack = node.operands[0].type
+        assert isinstance(stack, Stack)
+        # Where an array ends is asked of lists only.
+        push = "adc_push_array" if is_array and not stack.tape else "adc_push"
+        early = node in self.storage.lone
+        text = f"{kind} *{place} = {push}({name}, {count}, sizeof({kind}));"
+        self.w.line(text, early=early)
+        self.w.line(f"ADC_MEMORY({place});", early=early)
+
+    def _fill(self, place: str, value: Value, alone: bool = False) -> None:
+        """`alone`: the place is no memory that anything else around may name."""
         if not isinstance(value.type, Array):
-            self.w.line(f"*{place} = {self.text(value)};")
+            text = self.text(value).text
+            # Memory is read where it is meant to be.
+            late = alone and not any(x in text for x in ("[", "->", "adc_"))
+            self.w.line(f"*{place} = {text};", late=late)
             return
         sizes = self.shape(value)
-        with self.nest(sizes, "#pragma omp simd") as index:
-            self.w.line(f"{place}[{self.offset(index, sizes)}] = {self.element(value, index)};")
+        with self.nest(sizes, "#pragma omp simd", known=alone) as index:
+            text = self.element(value, index)
+            if alone:
+                buffer = Buffer(value.type, self.dims[value], 0)
+                where = tuple(i.text for i in index)
+                self.touch(Access(buffer, where, tuple(n.text for n in sizes), writes=True))
+            self.w.line(f"{place}[{self.offset(index, sizes)}] = {text};")
 
     @staticmethod
     def _count(sizes: Sequence[Text]) -> Text:
@@ -65,14 +90,15 @@ class Stacks(LinearAlgebra):
         if not is_array:
             x = self.fresh(value)
             pop = f"adc_pop({name}, 1, sizeof({kind}))"
-            self.w.line(f"const {LOCAL[value.type.dtype]} {x} = *({kind} *){pop};", x, f"{pop};")
+            text = f"const {LOCAL[value.type.dtype]} {x} = *({kind} *){pop};"
+            self.w.line(text, x, f"{pop};", early=node in self.storage.lone)
             self.env[value] = Text(x)
             return
         count = self._count([self.size_of(n) for n in node.operands[1:]])
         pop = f"adc_pop({name}, {count}, sizeof({kind}))"
         if value in self.storage.stays:
             x = self.name_of(value)
-            self.w.line(f"const {kind} *{x} = {pop};", x, f"{pop};")
+            self.w.line(f"const {kind} *{x} = {pop};", x, f"{pop};", early=node in self.storage.lone)
         else:
             self._copy_out(value, pop, count, kind)
 

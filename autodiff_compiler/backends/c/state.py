@@ -13,7 +13,10 @@ from ...ir.graph import Function, Node, Value, walk
 from ...ir.types import Array, Stack
 from ...lowering.buffers import Buffer
 from ...lowering.divisors import inverted
+from ...lowering.equal import Equalities
+from ...lowering.extents import Extent, Extents
 from ...lowering.fusion import Fusion
+from ...lowering.invariants import settled
 from ...lowering.ranges import Ranges
 from ...lowering.schedule import scheduled
 from ...lowering.shapes import with_dims
@@ -37,6 +40,8 @@ class LoopContext:
     hoisted: list[tuple[str, int]] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)
     conditional: int = 0
+    #: Lengths that have another name in the body, with the one that they have outside.
+    renamed: dict[Value, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,27 @@ class Access:
     shape: tuple[str, ...]
     writes: bool = False
     adds: bool = False
+    #: What is known of the index on each axis.
+    extents: tuple[Extent | None, ...] = ()
+
+    def apart(self, other: Access) -> bool:
+        """Do the two never touch one element, whatever the loops around them count?
+
+        Both are of one buffer, and it has the same shape for both.
+        """
+        pairs = zip(self.extents, other.extents)
+        return any(x is not None and y is not None and x.apart(y) for x, y in pairs)
 
 
 #: Stands for uses of memory that nobody has described: it may be anything.
 UNKNOWN = Access(Buffer(Array("f64", ()), (), 0, alias=True), (), (), writes=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Text):
+    """An index into an axis, of which something is known."""
+
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,7 @@ class State:
     library = True
 
     def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
-        shaped = with_dims(scheduled(inverted(function)))
+        shaped = with_dims(scheduled(settled(inverted(function))))
         self.function = shaped.function
         self.symbol = symbol
         self.dims = shaped.dims
@@ -79,6 +101,7 @@ class State:
         self.storage = Storage(shaped, self.fusion, self.inplace.values(), outputs)
         nodes = list(walk(self.function.block))
         self.made: dict[Value, Node] = {r: n for n in nodes for r in n.results}
+        self.extents = Extents(self.made, self.ranges)
         hints = {v.name for n in nodes for v in _named(n)} | {p.name for p in self.function.params}
         self.names = Names(C, {*library_names(), symbol})
         self.indices = [self.names.fresh(x) for x in _index_names(hints)]
@@ -97,6 +120,7 @@ class State:
         #: Lengths that only a run knows, by array and axis.
         self.lengths: dict[tuple[Value, int], Text] = {}
         self._line: tuple[str, int] | None = None
+        self.equalities = Equalities(self.function, self.ranges)
 
     # --- names and sizes --------------------------------------------------------------------------
 
@@ -130,6 +154,19 @@ class State:
             total = times(total, n)
         return total
 
+    def equal(self, a: Value, b: Value) -> None:
+        """Two lengths are one: they need one name, and then loops over them are alike."""
+        if not all(x in self.sizes and x in self.env for x in (a, b)):
+            return
+        names = {self.env[x].text for x in (a, b)}
+        first = next(t for t in self.env.values() if t.text in names)
+        for v in self.sizes & self.env.keys():
+            known = self.env[v]
+            if known.text in names and known.text != first.text and known.text.isidentifier():
+                if self.loops:
+                    self.loops[-1].renamed.setdefault(v, known)
+                self.env[v] = first
+
     def text(self, v: Value) -> Text:
         raise NotImplementedError
 
@@ -151,9 +188,11 @@ class State:
 
     # --- statements that all parts need -----------------------------------------------------------
 
-    def check(self, holds: str, span: Span, reason: str) -> None:
-        line = f"ADC_CHECK({self.check_number(span, reason)}, {holds});"
-        self.w.line(line, early="[" not in holds and "&" not in holds.replace("&&", ""))
+    def check(self, holds: str, span: Span, reason: str, early: bool | None = None) -> None:
+        """`early`: it reads and sets nothing but integers."""
+        if early is None:
+            early = "[" not in holds and "&" not in holds.replace("&&", "")
+        self.w.line(f"ADC_CHECK({self.check_number(span, reason)}, {holds});", early=early)
 
     def check_number(self, span: Span, reason: str) -> int:
         self.checks.append((span, reason))

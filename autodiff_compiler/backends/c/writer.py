@@ -23,7 +23,8 @@ def words_in(text: str) -> list[str]:
 class Line:
     """`declares`: the local that the line sets; if nothing reads it, `instead` takes its place.
 
-    `early`: the line may as well stand in front of loops over arrays that come before it.
+    `early`: the line may as well stand in front of loops over arrays that come before it. `late`: it
+    may as well stand behind those that come after it.
     `work`: of the head of a loop whose trips do not meet, how many elements it is for.
     """
 
@@ -33,6 +34,7 @@ class Line:
     instead: str = ""
     early: bool = False
     work: str = ""
+    late: bool = False
 
     def words(self) -> list[str]:
         return [] if self.text.startswith("/*") else words_in(self.text)
@@ -71,8 +73,11 @@ class Writer:
         self.depth = depth
         self.open_loops: list[Loop] = []
 
-    def line(self, text: str, declares: str = "", instead: str = "", early: bool = False) -> None:
-        self.lines.append(Line(self.depth, text, declares, instead, early))
+    def line(
+        self, text: str, declares: str = "", instead: str = "", early: bool = False,
+        late: bool = False,
+    ) -> None:  # fmt: skip
+        self.lines.append(Line(self.depth, text, declares, instead, early, late=late))
 
     @contextmanager
     def loop(self, head: str, index: str, pragma: str) -> Iterator[None]:
