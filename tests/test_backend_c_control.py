@@ -634,14 +634,21 @@ int main(void) {
     adc_frame frame = {adc_enter(), 0, 0};
     adc_mark mark;
     adc_stack *s;
-    long long room;
+    long long room, had;
     adc_alloc(&frame, 1, 8);
     mark = adc_here(&frame);
-    s = adc_stack_new(&frame);
+    s = adc_stack_new(&frame, 7);
     for (long long k = 0; k < n; k++) *(double *)adc_push(s, 1, 8) = 1.0;
-    room = s->room / 8;
+    had = s->room;
+    room = had / 8;
     adc_release(&frame, mark);
     memset(adc_alloc(&frame, room, 8), 0, room * 8);
+    s = adc_stack_new(&frame, 8);
+    adc_push(s, 1, 8);
+    if (s->room == had) return 2; /* not the room of another one */
+    s = adc_stack_new(&frame, 7);
+    adc_push(s, 1, 8);
+    if (s->room != had) return 3; /* but its own */
     adc_leave(&frame);
   }
   return torn != 0;
@@ -649,7 +656,7 @@ int main(void) {
 """
 
 
-def test_an_array_fits_where_a_stack_was(tmp_path):
+def test_a_stack_finds_the_room_that_it_had_and_arrays_have_theirs(tmp_path):
     words = ("enter", "leave", "alloc", "stack_new", "push", "here", "release")
     lines, _ = helpers({f"adc_{word}" for word in words})
     source, program = tmp_path / "brim.c", tmp_path / "brim"

@@ -26,9 +26,7 @@ class _Linear:
     high: int = 0
 
     def scaled(self, times: int, more: int = 0) -> _Linear:
-        return _Linear(
-            self.base, self.times * times, self.more * times + more, self.low, self.high
-        )
+        return _Linear(self.base, self.times * times, self.more * times + more, self.low, self.high)
 
     def at_most(self, other: _Linear) -> bool:
         """Is self <= other certain?"""
@@ -71,7 +69,9 @@ class Extents:
         node = self._made.get(start)
         if node is None or node.op is CONST:
             first = self._linear(start)
-            return None if first.times else Extent(first, self._longest(length).scaled(1, first.more))
+            return (
+                None if first.times else Extent(first, self._longest(length).scaled(1, first.more))
+            )
         if node.op.name != "slice" or node.results[0] is not start:
             return None
         # What lies beyond the axis is clipped: all that is left is within the bounds as they stand.

@@ -32,9 +32,9 @@ ADC_VECTOR double exp(double);
 #define ADC_MEMORY(ok) \
   do { if (!(ok)) { status = 2; goto done; } } while (0)
 
-/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
-   behind the one in use are free, and a stack may take one for itself. */
-typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. `owner`: of
+   one that waits for a stack, so that each stack finds the room that it had in the last call. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, pad[4]; } adc_chunk;
 
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
@@ -42,7 +42,7 @@ typedef struct adc_stack {
   struct adc_frame *frame;
   char *data;
   long long *ends;
-  long long used, room, length, ends_room;
+  long long used, room, length, ends_room, number;
 } adc_stack;
 
 typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
@@ -53,7 +53,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   if (c && !f->now) c->used = 0;
-  while (c && c->size - c->used < bytes) {
+  while (c && (c->owner || c->size - c->used < bytes)) {
     c = c->next;
     if (c) c->used = 0;
   }
@@ -64,7 +64,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
     c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
     if (!c) return 0;
     c->size = room;
-    c->used = 0;
+    c->used = c->owner = 0;
     /* what is too small for this array may still do for a later one */
     if (f->now) { c->next = f->now->next; f->now->next = c; }
     else { c->next = f->first; f->first = c; }
@@ -74,10 +74,11 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 
-static void adc_give_back(adc_frame *f, void *data) {
+static void adc_give_back(adc_frame *f, void *data, long long owner) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
   c = (adc_chunk *)data - 1;
+  c->owner = owner;
   c->next = *place;
   *place = c;
 }
@@ -86,8 +87,8 @@ static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;
-    adc_give_back(f, s->data);
-    adc_give_back(f, s->ends);
+    adc_give_back(f, s->data, 2 * s->number + 1);
+    adc_give_back(f, s->ends, 2 * s->number + 2);
   }
 }
 

@@ -43,9 +43,9 @@ ADC_VECTOR double cos(double);
     } \
   } while (0)
 
-/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
-   behind the one in use are free, and a stack may take one for itself. */
-typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. `owner`: of
+   one that waits for a stack, so that each stack finds the room that it had in the last call. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, pad[4]; } adc_chunk;
 
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
@@ -53,7 +53,7 @@ typedef struct adc_stack {
   struct adc_frame *frame;
   char *data;
   long long *ends;
-  long long used, room, length, ends_room;
+  long long used, room, length, ends_room, number;
 } adc_stack;
 
 typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
@@ -64,7 +64,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   if (c && !f->now) c->used = 0;
-  while (c && c->size - c->used < bytes) {
+  while (c && (c->owner || c->size - c->used < bytes)) {
     c = c->next;
     if (c) c->used = 0;
   }
@@ -75,7 +75,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
     c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
     if (!c) return 0;
     c->size = room;
-    c->used = 0;
+    c->used = c->owner = 0;
     /* what is too small for this array may still do for a later one */
     if (f->now) { c->next = f->now->next; f->now->next = c; }
     else { c->next = f->first; f->first = c; }
@@ -85,10 +85,11 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 
-static void adc_give_back(adc_frame *f, void *data) {
+static void adc_give_back(adc_frame *f, void *data, long long owner) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
   c = (adc_chunk *)data - 1;
+  c->owner = owner;
   c->next = *place;
   *place = c;
 }
@@ -97,8 +98,8 @@ static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;
-    adc_give_back(f, s->data);
-    adc_give_back(f, s->ends);
+    adc_give_back(f, s->data, 2 * s->number + 1);
+    adc_give_back(f, s->ends, 2 * s->number + 2);
   }
 }
 
@@ -126,28 +127,28 @@ static void adc_leave(adc_frame *f) {
   }
 }
 
-static adc_stack *adc_stack_new(adc_frame *f) {
+static adc_stack *adc_stack_new(adc_frame *f, long long number) {
   adc_stack *s = adc_alloc(f, 1, sizeof *s);
   if (!s) return 0;
   memset(s, 0, sizeof *s);
   s->frame = f;
+  s->number = number;
   s->older = f->stacks;
   f->stacks = s;
   return s;
 }
 
-static int adc_grow(adc_frame *f, char **data, long long *room, long long needed) {
+static int adc_grow(adc_frame *f, long long owner, char **data, long long *room, long long needed) {
   long long more = *room + *room / 2 + 256;
-  adc_chunk *c = 0, **place = f->now ? &f->now->next : &f->first;
+  adc_chunk *c = 0, **place = &f->first;
   if (*data) c = (adc_chunk *)*data - 1;
   else {
-    while (*place && (*place)->size < needed) place = &(*place)->next;
+    while (*place && (*place)->owner != owner) place = &(*place)->next;
     if (*place) { c = *place; *place = c->next; }
   }
   if (!c || c->size < needed) {
     if (more < needed) more = needed;
-    /* as in adc_alloc: arrays may come to stand here, and those are aligned */
-    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c + 64);
+    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
     if (!c) return 0;
     c->size = more;
   }
@@ -161,7 +162,7 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   long long bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
   if (s->room - s->used < bytes || !s->data)
-    if (!adc_grow(s->frame, &s->data, &s->room, s->used + bytes)) return 0;
+    if (!adc_grow(s->frame, 2 * s->number + 1, &s->data, &s->room, s->used + bytes)) return 0;
   s->used += bytes;
   s->length++;
   return s->data + s->used - bytes;
@@ -181,17 +182,17 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   adc_frame frame = {adc_enter(), 0, 0};
   const double x = in[0].f;
   const long long k = in[1].i;
-  adc_stack *tape_value = adc_stack_new(&frame);
+  adc_stack *tape_value = adc_stack_new(&frame, 0);
   ADC_MEMORY(tape_value);
-  adc_stack *tape_x = adc_stack_new(&frame);
+  adc_stack *tape_x = adc_stack_new(&frame, 1);
   ADC_MEMORY(tape_x);
-  adc_stack *tape_d_x = adc_stack_new(&frame);
+  adc_stack *tape_d_x = adc_stack_new(&frame, 2);
   ADC_MEMORY(tape_d_x);
-  adc_stack *tape_x_1 = adc_stack_new(&frame);
+  adc_stack *tape_x_1 = adc_stack_new(&frame, 3);
   ADC_MEMORY(tape_x_1);
-  adc_stack *tape_x_2 = adc_stack_new(&frame);
+  adc_stack *tape_x_2 = adc_stack_new(&frame, 4);
   ADC_MEMORY(tape_x_2);
-  adc_stack *tape_x_3 = adc_stack_new(&frame);
+  adc_stack *tape_x_3 = adc_stack_new(&frame, 5);
   ADC_MEMORY(tape_x_3);
   /* second_order.py:8: for _ in range(k): */
   double x_1 = x;
@@ -236,9 +237,9 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     d_x = d_x_2 * t_1;
   }
   /* second_order.py:8: for _ in range(k): */
-  adc_stack *d_tape_x = adc_stack_new(&frame);
+  adc_stack *d_tape_x = adc_stack_new(&frame, 6);
   ADC_MEMORY(d_tape_x);
-  adc_stack *d_tape_x_1 = adc_stack_new(&frame);
+  adc_stack *d_tape_x_1 = adc_stack_new(&frame, 7);
   ADC_MEMORY(d_tape_x_1);
   const long long t_2 = t - -1;
   double d_d_x = 1.0;

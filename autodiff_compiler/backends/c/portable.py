@@ -86,8 +86,8 @@ _WRAPS = {"add": "+", "sub": "-", "mul": "*", "neg": "-"}
 class PortableKernel(Kernel):
     """`sized`: its memory is a workspace of known size, not an allocator's.
 
-    After `write`, `stacks` is the number of stacks and `takes_memory` says whether there is need of
-    any; `reckoning` gives the statements that reckon how much.
+    After `write`, `takes_memory` says whether there is need of any; `reckoning` gives the statements
+    that reckon how much.
     """
 
     library = False
@@ -99,7 +99,6 @@ class PortableKernel(Kernel):
         self.interface = interface
         self.codes = codes
         self.sized = sized
-        self.stacks = 0
         #: The places that comments name.
         self.places: dict[str, Span] = {}
         reserved = {*library_names(), symbol, *interface.names, *RESERVED}

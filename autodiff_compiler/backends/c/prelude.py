@@ -272,9 +272,9 @@ static inline long long adc_length(long long lo, long long hi, long long step) {
 # --- memory ---------------------------------------------------------------------------------------
 
 define("""
-/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. Those
-   behind the one in use are free, and a stack may take one for itself. */
-typedef struct adc_chunk { struct adc_chunk *next; long long size, used; long long pad[5]; } adc_chunk;
+/* Memory of one call: chunks, allocated from in order, given back by going back to a mark. `owner`: of
+   one that waits for a stack, so that each stack finds the room that it had in the last call. */
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, pad[4]; } adc_chunk;
 """)
 define("""
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
@@ -283,7 +283,7 @@ typedef struct adc_stack {
   struct adc_frame *frame;
   char *data;
   long long *ends;
-  long long used, room, length, ends_room;
+  long long used, room, length, ends_room, number;
 } adc_stack;
 """)
 define("""
@@ -299,7 +299,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   if (count < 0 || __builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 47) return 0;
   bytes = (bytes + 63) & ~63LL;
   if (c && !f->now) c->used = 0;
-  while (c && c->size - c->used < bytes) {
+  while (c && (c->owner || c->size - c->used < bytes)) {
     c = c->next;
     if (c) c->used = 0;
   }
@@ -310,7 +310,7 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
     c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
     if (!c) return 0;
     c->size = room;
-    c->used = 0;
+    c->used = c->owner = 0;
     /* what is too small for this array may still do for a later one */
     if (f->now) { c->next = f->now->next; f->now->next = c; }
     else { c->next = f->first; f->first = c; }
@@ -321,10 +321,11 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
 }
 """)
 define("""
-static void adc_give_back(adc_frame *f, void *data) {
+static void adc_give_back(adc_frame *f, void *data, long long owner) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
   c = (adc_chunk *)data - 1;
+  c->owner = owner;
   c->next = *place;
   *place = c;
 }
@@ -334,8 +335,8 @@ static void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;
-    adc_give_back(f, s->data);
-    adc_give_back(f, s->ends);
+    adc_give_back(f, s->data, 2 * s->number + 1);
+    adc_give_back(f, s->ends, 2 * s->number + 2);
   }
 }
 """)
@@ -351,7 +352,7 @@ static inline adc_mark adc_here(const adc_frame *f) {
 define("""
 static inline void adc_release(adc_frame *f, adc_mark m) {
   if (f->stacks != m.stacks) adc_free_stacks(f, m.stacks);
-  f->now = m.chunk ? m.chunk : f->first;
+  f->now = m.chunk;
   if (f->now) f->now->used = m.used;
 }
 """)
@@ -434,29 +435,29 @@ for _text in order.FOR_NUMBERS:
 # --- stacks ---------------------------------------------------------------------------------------
 
 define("""
-static adc_stack *adc_stack_new(adc_frame *f) {
+static adc_stack *adc_stack_new(adc_frame *f, long long number) {
   adc_stack *s = adc_alloc(f, 1, sizeof *s);
   if (!s) return 0;
   memset(s, 0, sizeof *s);
   s->frame = f;
+  s->number = number;
   s->older = f->stacks;
   f->stacks = s;
   return s;
 }
 """)
 define("""
-static int adc_grow(adc_frame *f, char **data, long long *room, long long needed) {
+static int adc_grow(adc_frame *f, long long owner, char **data, long long *room, long long needed) {
   long long more = *room + *room / 2 + 256;
-  adc_chunk *c = 0, **place = f->now ? &f->now->next : &f->first;
+  adc_chunk *c = 0, **place = &f->first;
   if (*data) c = (adc_chunk *)*data - 1;
   else {
-    while (*place && (*place)->size < needed) place = &(*place)->next;
+    while (*place && (*place)->owner != owner) place = &(*place)->next;
     if (*place) { c = *place; *place = c->next; }
   }
   if (!c || c->size < needed) {
     if (more < needed) more = needed;
-    /* as in adc_alloc: arrays may come to stand here, and those are aligned */
-    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c + 64);
+    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
     if (!c) return 0;
     c->size = more;
   }
@@ -471,7 +472,7 @@ static inline void *adc_push(adc_stack *s, long long count, long long size) {
   long long bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > 1LL << 46) return 0;
   if (s->room - s->used < bytes || !s->data)
-    if (!adc_grow(s->frame, &s->data, &s->room, s->used + bytes)) return 0;
+    if (!adc_grow(s->frame, 2 * s->number + 1, &s->data, &s->room, s->used + bytes)) return 0;
   s->used += bytes;
   s->length++;
   return s->data + s->used - bytes;
@@ -482,7 +483,7 @@ define("""
 static inline void *adc_push_array(adc_stack *s, long long count, long long size) {
   char *ends = (char *)s->ends;
   if (s->ends_room < (s->length + 1) * 8) {
-    if (!adc_grow(s->frame, &ends, &s->ends_room, (s->length + 1) * 8)) return 0;
+    if (!adc_grow(s->frame, 2 * s->number + 2, &ends, &s->ends_room, (s->length + 1) * 8)) return 0;
     s->ends = (long long *)ends;
   }
   s->ends[s->length] = s->used;
@@ -502,9 +503,9 @@ define("""
 static adc_stack *adc_stack_copy(adc_stack *to, const adc_stack *from) {
   char *ends = (char *)to->ends;
   if (to == from) return to;
-  if (to->room < from->used && !adc_grow(to->frame, &to->data, &to->room, from->used)) return 0;
+  if (to->room < from->used && !adc_grow(to->frame, 2 * to->number + 1, &to->data, &to->room, from->used)) return 0;
   if (from->ends && to->ends_room < from->length * 8) {
-    if (!adc_grow(to->frame, &ends, &to->ends_room, from->length * 8)) return 0;
+    if (!adc_grow(to->frame, 2 * to->number + 2, &ends, &to->ends_room, from->length * 8)) return 0;
     to->ends = (long long *)ends;
   }
   adc_copy(to->data, from->data, from->used, 1);

@@ -16,11 +16,16 @@ __all__ = ["Stacks"]
 
 
 class Stacks(LinearAlgebra):
+    #: how many places there are at which a stack is made
+    stacks = 0
+
     def stack_node(self, node: Node) -> None:
         getattr(self, f"_{node.op.name}")(node)
 
     def new_stack(self, name: str, declare: bool = True) -> None:
-        self.w.line(f"{'adc_stack *' if declare else ''}{name} = adc_stack_new(&frame);")
+        left = f"{'adc_stack *' if declare else ''}{name}"
+        self.w.line(f"{left} = adc_stack_new(&frame, {self.stacks});")
+        self.stacks += 1
         self.w.line(f"ADC_MEMORY({name});")
         if self.loops:
             self.loops[-1].releases = True
@@ -98,7 +103,9 @@ class Stacks(LinearAlgebra):
         pop = f"adc_pop({name}, {count}, sizeof({kind}))"
         if value in self.storage.stays:
             x = self.name_of(value)
-            self.w.line(f"const {kind} *{x} = {pop};", x, f"{pop};", early=node in self.storage.lone)
+            self.w.line(
+                f"const {kind} *{x} = {pop};", x, f"{pop};", early=node in self.storage.lone
+            )
         else:
             self._copy_out(value, pop, count, kind)
 
