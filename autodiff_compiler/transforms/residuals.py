@@ -5,7 +5,7 @@ In this order of preference a needed value is
     a version   of an array that the sweep carries backwards: stores are undone from a log;
     recomputed  from cheap things at hand; a load counts, if its array is at that version there;
     saved       where it is defined: pushed on a tape in the forward sweep, popped in the reverse.
-A store is logged if and only if the sweep must get behind it. In the outermost block an old version
+A store is logged if and only if the sweep must get behind it, and what was there matters (`fresh`). In the outermost block an old version
 is one `copy` instead.
 """
 
@@ -20,6 +20,7 @@ from ..ir.graph import COND, CONST, FOR, WHILE, Block, Node, Value, slot_params,
 from ..ir.types import Array, Scalar, Stack
 from ..ops import TABLE
 from ..ops.index import add_at, load
+from .fresh import Fresh
 from .structure import Place, Structure
 
 Uses = dict[Value, list[Place]]
@@ -38,6 +39,8 @@ class Plan:
     recomputed: set[Value] = field(default_factory=set)
     versions: set[Value] = field(default_factory=set)
     logged: dict[Node, None] = field(default_factory=dict)
+    #: stores that are not undone, though the sweep gets behind them
+    left: dict[Node, None] = field(default_factory=dict)
     #: slots of loops through which the sweep carries a primal array; results of branches likewise
     carried: dict[tuple[Node, int], None] = field(default_factory=dict)
     #: versions of the outermost block that are copied before they are overwritten
@@ -47,6 +50,15 @@ class Plan:
     def touches(self, node: Node) -> bool:
         """Is there anything to restore or to pop inside a control node?"""
         return node in self._busy
+
+    def loses(self, structure: Structure, node: Node, v: Value) -> bool:
+        """Is `v`, which the loop consumes, not what the sweep has when it comes out of the loop?"""
+        kin = structure.kin(v)
+        return any(
+            structure.within(node, structure.node_place[n].block)
+            and structure.kin(n.operands[0]) is kin
+            for n in self.left
+        )
 
     _busy: set[Node] = field(default_factory=set)
 
@@ -89,6 +101,7 @@ class _Planner:
     def __init__(self, structure: Structure, uses: Uses, forced: set[Value]):
         self.s = structure
         self.forced = forced
+        self.fresh = Fresh(structure)
         self.plan = Plan()
         self.uses: dict[Value, dict[Place, None]] = {}
         self.queue: list[tuple[int, Value]] = []
@@ -266,7 +279,9 @@ class _Planner:
             return []
         if node.op is FOR or node.op is WHILE:
             return self.carry_slots(node, v)
-        if isinstance(v.type, Array):
+        if isinstance(v.type, Array) and self.fresh(node):
+            self.plan.left[node] = None
+        elif isinstance(v.type, Array):
             self.plan.logged[node] = None
             first = 2
             for x in node.operands[first:]:
@@ -360,7 +375,8 @@ class _Planner:
         at_top = self.s.node_place[node].block is self.s.top
         if at_top and (node.op is FOR or node.op is WHILE):
             inits = node.operands[3:] if node.op is FOR else node.operands
-            return any((node, k) in self.plan.carried for k, i in enumerate(inits) if i is v)
+            carried = any((node, k) in self.plan.carried for k, i in enumerate(inits) if i is v)
+            return carried and not self.plan.loses(self.s, node, v)
         return False
 
 

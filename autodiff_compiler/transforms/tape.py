@@ -379,9 +379,11 @@ class TapeSource:
 
     def undo(self, node: Node) -> None:
         """Puts back what a logged store overwrote."""
+        base, _, *index = node.operands
+        if node in self.plan.left:
+            self.put(self.s.root[base], self.version(node.results[0]), base)
         if node not in self.plan.logged:
             return
-        base, _, *index = node.operands
         if logged_whole(node):
             self.put(self.s.root[base], self.popped(node, base.name, self.sizes(base)), base)
             return
@@ -443,7 +445,7 @@ class TapeSource:
         slots = self.carried(node)
         for k, r in zip(slots, results):
             init = carried_init(node)[k]
-            if node in self.s.eaters.get(init, ()):
+            if node in self.s.eaters.get(init, ()) and not self.plan.loses(self.s, node, init):
                 self.settle(self.s.root[init], r, init)
         self.stacks.update(zip(self.keys(node), results[len(slots) :]))
 
