@@ -146,6 +146,24 @@ def one_too_many(w):
 
 
 @logged(X)
+def a_slice_of_a_slice(w):
+    x = w * w
+    for i in range(1, len(w)):
+        s = np.sum(np.sin(x[2:][:i]) * x[2:][:i])
+        x[i] = s * x[i - 1]
+    return np.sum(x * x)
+
+
+@logged(X)
+def every_second_one_of_a_slice(w):
+    x = w * w
+    for i in range(1, len(w)):
+        s = np.sum(np.sin(x[::2][:i]) * x[::2][:i])
+        x[i] = s * x[i - 1]
+    return np.sum(x * x)
+
+
+@logged(X)
 def all_of_it(w):
     x = w * w
     for i in range(1, len(w)):

@@ -116,13 +116,14 @@ class Fresh:
 
     def _end(self, letter: str, given: tuple[Value, ...], upper: bool) -> Affine | None:
         """The last place of a slice, or the first."""
-        made = self.known.producer.get(given[1])
-        if (
-            letter != "s"
-            or made is None
-            or made.op is not slice_
-            or made.results[1] is not given[1]
-        ):
+        made = self.known.producer.get(given[1]) if letter == "s" else None
+        if made is None or made.op is not slice_ or made.results[1] is not given[1]:
+            return None
+        # A slice of a slice begins elsewhere.
+        own = given[0] is made.results[0] or (
+            not made.attrs["lo"] and self.known.literal(given[0]) == 0
+        )
+        if not own or self.known.literal(given[2]) != 1:
             return None
         bounds = list(made.operands)
         low = bounds.pop(0) if made.attrs["lo"] else None
