@@ -54,6 +54,8 @@ class _Layouts:
         #: by array: passes over it that would be saved, less those that turning it takes
         self.gain: dict[Value, float] = {}
         self.barred: set[Value] = set()
+        #: arrays along whose last axis a loop runs
+        self.walked: set[Value] = set()
         #: what loops and branches hand on, in the layout in which they get it
         self.carried: set[Value] = set()
         self.eaten = consumed_values(function.block.nodes)
@@ -68,7 +70,7 @@ class _Layouts:
         self.turned = {v for v in members if self._worth(self._find(v))}
 
     def _worth(self, root: Value) -> bool:
-        return root not in self.barred and self.gain.get(root, 0.0) > 0.0
+        return root in self.walked and root not in self.barred and self.gain[root] >= 0.0
 
     # -- which go together -----------------------------------------------------------------------
 
@@ -83,8 +85,9 @@ class _Layouts:
             return
         self._up[b] = a
         self.gain[a] = self.gain.get(a, 0.0) + self.gain.pop(b, 0.0)
-        if b in self.barred:
-            self.barred.add(a)
+        for found in (self.barred, self.walked):
+            if b in found:
+                found.add(a)
 
     def _add(self, v: Value, gain: float) -> None:
         root = self._find(v)
@@ -156,6 +159,7 @@ class _Layouts:
         elif letters == "s" * (len(letters) - 1) + "i":
             if self._counts(index[-1][0]):
                 self._add(base, runs / _TRIPS)
+                self.walked.add(self._find(base))
         else:
             self._use(base, runs / (_TRIPS if "i" in letters and runs > 1.0 else 1.0))
 
