@@ -266,3 +266,101 @@ def test_ctrl_c_stops_a_kernel_with_threads(tmp_path):
         **start,
     )
     assert done.stdout.strip() == "stopped", done.stderr
+
+
+# --- loops of sums, in parts ---------------------------------------------------------------------------
+
+
+def mixture(means, scale, points):
+    total = 0.0
+    for i in range(points.shape[0]):
+        near = np.empty(means.shape[0])
+        for k in range(means.shape[0]):
+            d = 0.0
+            for j in range(points.shape[1]):
+                d += (points[i, j] - means[k, j]) ** 2 * scale[j]
+            near[k] = -d
+        top = np.max(near)
+        total += top + np.log(np.sum(np.exp(near - top)))
+    return total / points.shape[0] + np.sum(means * means)
+
+
+def roots(a, x):
+    """Trips that differ in length stay scalar: the value, not the gradient, is done in parts."""
+    total = 0.0
+    worst = np.zeros(2)
+    for i in range(len(x)):
+        y = 1.0
+        while abs(y * y * y - a * x[i]) > 1e-12:
+            y = y - (y * y * y - a * x[i]) / (3.0 * y * y)
+        total += y
+        worst[0] += y * x[i]
+    return total + worst[0]
+
+
+def points(m):
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(4, 3)), rng.uniform(0.5, 1.0, 3), rng.normal(size=(m, 3))
+
+
+@pytest.mark.parametrize("m", (0, 2, 255, 257, 900, 2000))
+def test_sums_in_parts(eager, m):
+    args = points(m) if m else (*points(1)[:2], np.empty((0, 3)))
+    one, many = (ad.value_and_grad(mixture, (0, 1), backend="c", threads=k) for k in (1, PARTS))
+    if m == 0:
+        for f in (one, many):
+            with pytest.raises(ZeroDivisionError):
+                f(*args)
+        return
+    assert "adc_enter_part" in many.specialize(*args).c_source
+    found = numbers(many(*args))
+    for x, y in zip(numbers(one(*args)), found):
+        np.testing.assert_allclose(x, y, rtol=1e-12)
+    for _ in range(5):
+        for x, y in zip(found, numbers(many(*args))):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_values_of_trips_of_any_length_in_parts(eager):
+    x = np.random.default_rng(1).uniform(0.5, 2.0, 100)
+    one, many = (ad.compile(roots, backend="c", threads=k) for k in (1, PARTS))
+    assert "adc_enter_part" in many.specialize(1.5, x).c_source
+    np.testing.assert_allclose(one(1.5, x), many(1.5, x), rtol=1e-13)
+    np.testing.assert_allclose(roots(1.5, x), many(1.5, x), rtol=1e-13)
+
+
+def picked(x, which):
+    total = 0.0
+    for i in range(len(which)):
+        y = x[which[i]]
+        if y > 1e30:
+            raise ValueError("too big")
+        total += y * y
+    return total
+
+
+@pytest.mark.parametrize("bad", (0, 500, 999))
+def test_a_check_that_fails_in_a_part(eager, bad):
+    which = np.arange(1000) % 7
+    which[bad] = 7
+    gradient = ad.value_and_grad(picked, backend="c", threads=PARTS)
+    x = np.arange(7.0)
+    with pytest.raises(IndexError):
+        gradient(x, which)
+    which[bad] = 3
+    value, slope = gradient(x, which)
+    np.testing.assert_allclose(value, picked(x, which))
+    np.testing.assert_allclose(slope, 2.0 * x * np.bincount(which, minlength=7))
+
+
+def test_parts_at_once_from_two_threads(eager):
+    import concurrent.futures
+
+    gradient = ad.value_and_grad(mixture, (0, 1), backend="c", threads=2)
+    args = [points(m) for m in (900, 1400, 600, 1100)]
+    expected = [numbers(gradient(*a)) for a in args]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda k: numbers(gradient(*args[k % 4])), range(24)))
+    for k, result in enumerate(found):
+        for x, y in zip(expected[k % 4], result):
+            np.testing.assert_array_equal(x, y)

@@ -18,12 +18,14 @@ from ...ir.graph import (
     slot_yields,
 )  # fmt: skip
 from ...ir.types import BOOL, Array, Scalar
+from ...lowering.adders import only_adds
 from ...lowering.buffers import Copy, LoopPlan
 from ...lowering.ranges import LARGEST, SMALLEST
 from ..text import Text, parenthesise
 from .memory import Memory
+from .parts import Sums
 from .prelude import PURE
-from .spell import LOCAL, ONE, minus, plus
+from .spell import ELEMENT, LOCAL, ONE, minus, plus
 from .state import LoopContext
 from .writer import Writer, flat
 
@@ -46,6 +48,9 @@ class ForHead:
 
 
 class Control(Memory):
+    #: in how many parts big loops are shared out
+    threads = 1
+
     def block(self, block: Block) -> None:
         raise NotImplementedError
 
@@ -105,12 +110,30 @@ class Control(Memory):
         if pragma:
             self.w.line(pragma)
         self.w.line(head.turned if pragma and head.turned else head.text)
+        if self.threads > 1 and not pragma and not self.loops and only_adds(node):
+            self.w.lines[-1].parts = self._sums_of_parts(node, plan)
         if not pragma and not small:
             with self.w.aside() as poll:
                 self.w.depth += 1
                 self._poll(node, context.outside)
                 self.w.depth -= 1
             self.w.paste(poll)
+
+    def _sums_of_parts(self, node: Node, plan: LoopPlan) -> Sums | None:
+        """What a loop adds to, if each trip does so in place."""
+        if plan.moves or plan.copies:
+            return None
+        scalars, arrays = [], []
+        for k, p in enumerate(slot_params(node)):
+            if isinstance(p.type, Scalar):
+                scalars.append((self.env[p].text, LOCAL[p.type.dtype]))
+                continue
+            buffer = plan.slots[k].buffer
+            if self.storage.where[node.results[k]] is not buffer:
+                return None
+            count = self.count(self.shape(p)).at(60)
+            arrays.append((self.pointer(buffer), ELEMENT[p.type.dtype], count))
+        return Sums(tuple(scalars), tuple(arrays))
 
     def _for_head(self, node: Node) -> ForHead:
         """The `for (...)` of a counted loop; bounds are read once, before the loop."""

@@ -26,9 +26,6 @@ _CHECKED = {"iadd": "add", "isub": "sub", "imul": "mul"}
 class Kernel(Control):
     """`write()` gives the text of the C function; `checks` then says what each check is about."""
 
-    #: In how many parts big nests are shared out.
-    threads = 1
-
     def write(self) -> str:
         self._params()
         self.block(self.function.block)

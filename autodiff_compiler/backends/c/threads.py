@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from ..text import Names
 from .blas_text import ENTRIES
 from .merge import FLAT
+from .parts import in_parts
 from .prelude import PURE, define, math_names
 from .writer import Line, Loop, flat, words_in
 
@@ -48,6 +49,7 @@ _SETS = re.compile(r"(\w+) ([-+*/|&^]?)= (.*);$")
 _ASSIGNS = re.compile(r"(?<![\w.>])(\w+)(?: [-+*/|&^%]?=(?!=)|\+\+|--)")
 _DECLARES = re.compile(r"(?:const )?(?:double|float|long long|int|unsigned char) (\w+)(?: =|;)")
 _SHIFTED = re.compile(r"(?:(\d+) \+ )?(\w+)(?: ([-+]) (\d+))?$")
+_ARRAY = re.compile(r"(?:double|float|long long|int|unsigned char) \*(?:const )?(\w+)(?: =|;)")
 _EXTREMUM = re.compile(r"reduction\((max|min):(\w+)\)")
 _HARMLESS = PURE | {"adc_dot"}
 
@@ -75,6 +77,8 @@ class Sharing:
         lines = list(flat(items))
         self.made = {x.declares: x for x in lines if x.declares and "= adc_alloc(" in x.text}
         self.kinds = dict(_declared_kinds(lines))
+        #: arrays that are written somewhere
+        self.outer = {m.group(1) for x in lines if (m := _ARRAY.match(x.text))}
 
     def run(self) -> list[Line | Loop]:
         out: list[Line | Loop] = []
@@ -86,6 +90,14 @@ class Sharing:
                 del waiting[: len(body)]
                 out += self._shared_lines(item, body) if body else [item]
                 continue
+            if isinstance(item, Line) and item.parts is not None:
+                body = _block_of(item, waiting)
+                region = _region(self.threads, "{work}")
+                made = in_parts(item, body, self.outer, self.threads, self.names, region)
+                if made is not None:
+                    del waiting[: len(body)]
+                    out += made
+                    continue
             plan = _plan(item) if isinstance(item, Loop) else None
             if plan is None or any(name not in self.kinds for name, _ in plan.sums):
                 out.append(item)
@@ -210,6 +222,15 @@ def _region(parts: int, work: str) -> str:
         f"#pragma omp parallel for num_threads({parts}) schedule(static, 1) "
         f"if (together && {work} >= {WORTH})"
     )
+
+
+def _block_of(head: Line, items: Sequence[Line | Loop]) -> list[Line | Loop]:
+    """What the loop that `head` opens holds, and the line that closes it."""
+    end = next(
+        k for k, x in enumerate(items)
+        if isinstance(x, Line) and x.depth == head.depth and x.text == "}"
+    )  # fmt: skip
+    return list(items[: end + 1])
 
 
 def _until_closed(head: Line, items: Sequence[Line | Loop]) -> list[Line]:

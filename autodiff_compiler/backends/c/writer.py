@@ -25,7 +25,8 @@ class Line:
 
     `early`: the line may as well stand in front of loops over arrays that come before it. `late`: it
     may as well stand behind those that come after it.
-    `work`: of the head of a loop whose trips do not meet, how many elements it is for.
+    `work`: of the head of a loop whose trips do not meet, how many elements it is for. `parts`: of the
+    head of a loop whose trips only add to sums, what these are.
     """
 
     depth: int
@@ -35,6 +36,7 @@ class Line:
     early: bool = False
     work: str = ""
     late: bool = False
+    parts: Any = None
 
     def words(self) -> list[str]:
         return [] if self.text.startswith("/*") else words_in(self.text)
