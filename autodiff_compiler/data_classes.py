@@ -94,6 +94,8 @@ def _key(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 def _eq(key: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any, Any], bool]:
     def __eq__(self: Any, other: Any) -> bool:
+        if other is self:  # tuples are asked for identity first, and so are their elements
+            return True
         return key(self) == key(other) if other.__class__ is self.__class__ else NotImplemented
 
     return __eq__
