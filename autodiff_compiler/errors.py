@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import linecache
 import os
-from dataclasses import dataclass
+
+from .data_classes import dataclass
 
 __all__ = [
     "Span",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from . import pipeline
 from .backends.c import emit_c
+from .collector import collector_waits
+from .data_classes import dataclass
 from .errors import InternalError, Span, UnsupportedError
 from .frontend import Traced, trace
 from .ir.build import Rewriter
@@ -124,7 +126,7 @@ class Kernel:
         vector = {} if compiler is None else {"vector_math": _vector_forms(compiler)}
         symbol = f"adc_{self.name}"
         _backend_for(self.program.function, fallback=False)
-        with defects(self.name):
+        with defects(self.name), collector_waits():
             return emit_c(
                 self.program.function, symbol, frozenset(self.program.writes),
                 threads=self.threads, **vector,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .collector import collector_waits
 from .errors import UnsupportedError
 from .signature import Request, Spec, leaf_specs
 
@@ -70,6 +71,7 @@ def kernel_of(
         threads,
     )
 
+    @collector_waits()
     def build() -> Kernel:
         made = _compiler().build(
             function, request, tuple(specs), resolved, fallback=backend == "auto", threads=threads

@@ -8,9 +8,10 @@ may have been are locked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from ..data_classes import dataclass
 from . import arrays
 from .frames import RESULT, Snapshot
 from .sides import Side, Yields

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from ..data_classes import dataclass
 from ..errors import UnsupportedError
 from ..ir.build import Rewriter
 from ..ir.graph import (

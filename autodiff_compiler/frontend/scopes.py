@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ..data_classes import dataclass
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 Names = frozenset[str]

@@ -6,8 +6,9 @@ function, level k the body of the k-th loop around.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..data_classes import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ir.types import Type

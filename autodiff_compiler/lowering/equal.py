@@ -7,8 +7,7 @@ that body has run. The loop that goes backwards makes a trip if and only if the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..data_classes import dataclass
 from ..ir.graph import CHECK, FOR, Block, Function, Node, Value
 from .ranges import Ranges
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..data_classes import dataclass
 from ..ir.build import KnownDim, Rewriter
 from ..ir.graph import Function, Value
 

@@ -108,7 +108,7 @@ static void adc_give_back(adc_frame *f, void *data, long long owner) {
   *place = c;
 }
 
-static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+static __attribute__((noinline)) void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;
@@ -159,7 +159,7 @@ static inline void adc_copy(void *to, const void *from, long long count, long lo
   if (to != from && count > 0) memcpy(to, from, (__SIZE_TYPE__)(count * size));
 }
 
-static adc_stack *adc_stack_new(adc_frame *f, long long number) {
+static __attribute__((noinline)) adc_stack *adc_stack_new(adc_frame *f, long long number) {
   adc_stack *s = adc_alloc(f, 1, sizeof *s);
   if (!s) return 0;
   memset(s, 0, sizeof *s);
@@ -170,7 +170,8 @@ static adc_stack *adc_stack_new(adc_frame *f, long long number) {
   return s;
 }
 
-static int adc_grow(adc_frame *f, long long owner, char **data, long long *room, long long needed) {
+static __attribute__((noinline)) int adc_grow(
+    adc_frame *f, long long owner, char **data, long long *room, long long needed) {
   long long more = *room + *room / 2 + 256;
   adc_chunk *c = 0, **place = &f->first;
   if (*data) c = (adc_chunk *)*data - 1;

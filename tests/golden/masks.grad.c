@@ -78,7 +78,7 @@ static void adc_give_back(adc_frame *f, void *data, long long owner) {
   *place = c;
 }
 
-static void adc_free_stacks(adc_frame *f, adc_stack *until) {
+static __attribute__((noinline)) void adc_free_stacks(adc_frame *f, adc_stack *until) {
   while (f->stacks != until) {
     adc_stack *s = f->stacks;
     f->stacks = s->older;

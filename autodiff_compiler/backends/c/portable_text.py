@@ -420,4 +420,5 @@ def portable(text: str) -> str:
     text = re.sub(r"__builtin_inff?\(\)", "INFINITY", text)
     text = text.replace("__builtin_signbit", "signbit").replace("__SIZE_TYPE__", "size_t")
     text = text.replace("9223372036854775807LL", "LLONG_MAX")
+    text = text.replace("__attribute__((noinline)) ", "")
     return _PRAGMA.sub(r"\1ADC_SIMD(\2)", text)

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...data_classes import dataclass
 from ..text import Names
 from .blas_text import ENTRIES
 from .merge import FLAT
