@@ -72,7 +72,9 @@ def table(result: dict[str, Any]) -> str:
         "compare ratios. `gradient / primal` is over the better of our primal and numba's.",
     ]
     if result.get("clock") == "cpu":
-        lines.append("Times are processor times.")
+        lines.append(
+            "Times are processor times. JAX's may be too low: that clock misses some of its threads."
+        )
     if result["quick"]:
         lines.append("This was a quick run: small sizes, few repetitions.")
     lines += ["", _row(HEAD), _row(["---"] * len(HEAD))]
