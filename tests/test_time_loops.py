@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 
 from autodiff_compiler import compile, grad, value_and_grad
+from autodiff_compiler.backends.c.elements import keep_elements
+from autodiff_compiler.backends.c.state import Access
+from autodiff_compiler.backends.c.writer import Line, Loop
+from autodiff_compiler.ir.types import Array
+from autodiff_compiler.lowering.buffers import Buffer
 
 
 def cell(w, bias, h0, c0, inputs):
@@ -82,38 +87,49 @@ def test_the_reverse_of_a_step_is_one_nest_and_the_tape_one_claim():
 
 
 def agree_in_a_loop(a, b, n):
-    total = 0.0
+    x = a
     for _ in range(n):
-        total += np.sum(a * b)
-    return total + np.sum(a * a) + np.sum(b * b * b)
+        x = np.sin(x) * b
+    return np.sum(x) + np.sum(a * a) + np.sum(b * b * b)
 
 
 def agree_in_one_loop_only(a, b, n, m):
-    total = 0.0
+    x, y, z = a, b, a
     for _ in range(n):
-        total += np.sum(a * b)
+        x = np.sin(x) * b
     for k in range(m):
-        total += np.sum(a * a) * k + np.sum(np.sin(b))
-    return total
+        y = np.cos(y) + k
+        z = z * z
+    return np.sum(x) + np.sum(y) + np.sum(z)
 
 
 def agree_in_an_inner_loop(a, b, n, m):
-    total = 0.0
-    for _ in range(n):
-        total += np.sum(np.cos(b))
+    x, y = a, b
+    for k in range(n):
+        y = np.cos(y) + k
         for _ in range(m):
-            total += np.sum(a * b)
-        total += np.sum(a * a)
-    return total
+            x = np.sin(x) * b
+        x = x * x
+    return np.sum(x) + np.sum(y)
+
+
+def agree_after_an_inner_loop(a, b, n, m):
+    x, y = a, b
+    for k in range(n):
+        for _ in range(m - k):
+            x = np.sin(x) * b
+        for _ in range(n):
+            y = np.cos(y) + k
+    return np.sum(x) + np.sum(y)
 
 
 def agree_in_an_arm(a, b, n):
-    total = 0.0
+    x, y = a, b
     for k in range(n):
         if k > 1:
-            total += np.sum(a * b)
-        total += np.sum(np.exp(a)) + np.sum(b * b)
-    return total
+            x = x * b
+        x, y = np.sin(x), np.cos(y) + k
+    return np.sum(x) + np.sum(y)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +138,7 @@ def agree_in_an_arm(a, b, n):
         (agree_in_a_loop, (0,), (2,)),
         (agree_in_one_loop_only, (0, 3), (2, 3)),
         (agree_in_an_inner_loop, (3, 0), (3, 2)),
+        (agree_after_an_inner_loop, (3, 0), (3, 4)),
         (agree_in_an_arm, (2,), (4,)),
     ],
 )
@@ -322,6 +339,38 @@ def swept(u, n):
 @pytest.mark.parametrize("size", [2, 3, 4, 9])
 def test_neighbours_are_other_elements(size):
     agree(lambda u, n: np.sum(swept(u.copy(), n) ** 2), (normal(size), 3))
+
+
+def body(*lines):
+    """A loop over the axis of arrays in which these statements stand."""
+    loop = Loop(1, "for (long long i = 0; i < n; i++) {", "i", "", [Line(2, x) for x in lines])
+    buffers = {name: Buffer(Array("f64", (None,)), (), 0, name) for name in "abcd"}
+    for name, at in {found for x in lines for found in re.findall(r"(\w+)\[([^]]*)\]", x)}:
+        loop.accesses.append(Access(buffers[name], (at,), ("n",), element=f"{name}[{at}]"))
+    counter = itertools.count()
+    keep_elements([loop], lambda hint: f"{hint}{next(counter)}")
+    return [x.text for x in loop.children]
+
+
+def test_elements_are_kept_as_long_as_they_are_the_same():
+    assert body("a[i] = b[i] * 2.0;", "c[i] = a[i];", "a[i] = 0.0;", "a[i] += d[i];") == [
+        "const double t0 = b[i] * 2.0;",
+        "c[i] = t0;",
+        "a[i] = 0.0 + d[i];",
+    ]
+    # What may be the same element, or the place of one, is read again.
+    for between in ("a[k + i] = 1.0;", "a[k + i] += 1.0;"):
+        lines = ["a[i] = b[i] * 2.0;", between, "c[i] = a[i];"]
+        assert body(*lines) == lines
+    lines = ["a[i] = b[i];", "c[i] = a[k + i];", "a[i] = 0.0;"]
+    assert body(*lines) == lines
+    lines = ["const double x = a[(long long)c[i]];", "c[i] = 1.0;", "d[i] = a[(long long)c[i]];"]
+    assert body(*lines) == lines
+    # Anything but plain statements is left as it is.
+    lines = ["a[i] = b[i] * 2.0;", "if (a[i] > 0.0) {", "c[i] = a[i];", "}"]
+    assert body(*lines) == lines
+    lines = ["a[i] = b[i] * 2.0;", "const double x = adc_dot(n, &a[0], &b[0]);", "c[i] = a[i];"]
+    assert body(*lines) == lines
 
 
 # --- numbers ----------------------------------------------------------------------------------------
