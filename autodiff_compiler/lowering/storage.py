@@ -35,7 +35,7 @@ from .fusion import Fusion, consumed_in
 from .rings import born_directly
 from .rings import rings as find_rings
 from .shapes import Shaped
-from .tapes import born_on_tapes, lone_moves
+from .tapes import born_on_tapes, lone_moves, tape_rows, unsettled
 
 __all__ = ["Storage"]
 
@@ -65,7 +65,7 @@ class Storage:
     `births[value]`: the buffer to allocate at its definition. `before[node]`: the copy of its
     consumed operand to make first. `shares`: reshapes and copies that are only another view.
     `stays`: popped arrays that are read where they lie on the stack. `on_tape[value]`: the push on
-    whose place the array is computed.
+    whose place the array is computed. `rows[block]`: what a trip of it has on one tape.
     """
 
     def __init__(
@@ -109,6 +109,10 @@ class Storage:
                 straight = self.owned[v] and not buffer.swapped and self._dims[v] == buffer.dims
                 if straight and buffer in self._born_on_top and buffer.output is None:
                     buffer.output = k
+        restless = unsettled(self.where, self.before.values(), self.loops, self.branches.values())
+        self.rows = tape_rows(
+            function, self._dims, self.lone, self.where, restless, self._fusion.live
+        )
 
     # --- helpers ----------------------------------------------------------------------------------
 

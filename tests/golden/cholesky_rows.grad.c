@@ -231,10 +231,6 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   ADC_MEMORY(tape_value);
   adc_stack *tape_value_1 = adc_stack_new(&frame, 1);
   ADC_MEMORY(tape_value_1);
-  adc_stack *tape_L = adc_stack_new(&frame, 2);
-  ADC_MEMORY(tape_L);
-  adc_stack *tape_L_1 = adc_stack_new(&frame, 3);
-  ADC_MEMORY(tape_L_1);
   /* cholesky_rows.py:6: L = A.copy() */
   double *L = adc_alloc(&frame, adc_times(A_n0, A_n1), sizeof(double));
   ADC_MEMORY(L);
@@ -243,32 +239,28 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   ADC_CHECK(0, A_n0 <= 0 || A_n0 <= A_n1);
   for (long long j = 0; j < A_n0; j++) {
     ADC_POLL(27);
+    double *row = adc_push(tape_value_1, 2, sizeof(double));
+    ADC_MEMORY(row);
     /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
     const long long length = adc_length(0, adc_clip(j, A_n1, 0, A_n1), 1);
     const double t = adc_dot(length, &L[j * A_n1], &L[j * A_n1]);
     const double t_1 = sqrt(L[j * A_n1 + j] - t);
-    double *place = adc_push(tape_value_1, 1, sizeof(double));
-    ADC_MEMORY(place);
-    *place = t_1;
+    row[0] = t_1;
     const double t_2 = L[j * A_n1 + j];
-    double *place_1 = adc_push(tape_L_1, 1, sizeof(double));
-    ADC_MEMORY(place_1);
-    *place_1 = t_2;
+    row[1] = t_2;
     L[j * A_n1 + j] = t_1;
     /* cholesky_rows.py:10: for i in range(j + 1, len(L)): */
     const long long t_3 = j + 1;
     for (long long i = t_3; i < A_n0; i++) {
       ADC_POLL(12);
+      double *row_1 = adc_push(tape_value, 2, sizeof(double));
+      ADC_MEMORY(row_1);
       /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
       const double t_4 = adc_dot(length, &L[i * A_n1], &L[j * A_n1]);
       const double t_5 = (L[i * A_n1 + j] - t_4) / L[j * A_n1 + j];
-      double *place_2 = adc_push(tape_value, 1, sizeof(double));
-      ADC_MEMORY(place_2);
-      *place_2 = t_5;
+      row_1[0] = t_5;
       const double t_6 = L[i * A_n1 + j];
-      double *place_3 = adc_push(tape_L, 1, sizeof(double));
-      ADC_MEMORY(place_3);
-      *place_3 = t_6;
+      row_1[1] = t_6;
       L[i * A_n1 + j] = t_5;
     }
   }
@@ -284,6 +276,7 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   const long long t_7 = A_n0 - 1;
   for (long long j_1 = t_7; j_1 > -1; j_1--) {
     ADC_POLL(46 + 4 * A_n0 * A_n1);
+    const double *row_2 = adc_pop(tape_value_1, 2, sizeof(double));
     /* cholesky_rows.py:12: total += 2.0 * np.log(L[j, j]) */
     d_L[j_1 * A_n1 + j_1] += 2.0 / L[j_1 * A_n1 + j_1];
     /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
@@ -292,14 +285,15 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     const long long t_8 = j_1 + 1 - 1;
     for (long long i_1 = t_7; i_1 > t_8; i_1--) {
       ADC_POLL(20 + 2 * A_n0 * A_n1);
+      const double *row_3 = adc_pop(tape_value, 2, sizeof(double));
       /* cholesky_rows.py:11: L[i, j] = (L[i, j] - L[i, :j] @ L[j, :j]) / L[j, j] */
       const double t_9 = d_L[i_1 * A_n1 + j_1];
       d_L[i_1 * A_n1 + j_1] = 0.0;
-      const double t_10 = *(double *)adc_pop(tape_L, 1, sizeof(double));
+      const double t_10 = row_3[1];
       L[i_1 * A_n1 + j_1] = t_10;
       const double t_11 = L[j_1 * A_n1 + j_1];
       const double t_12 = t_9 / t_11;
-      const double t_13 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+      const double t_13 = row_3[0];
       d_L[j_1 * A_n1 + j_1] += -t_9 * t_13 / t_11;
       const double t_14 = -t_12;
       #pragma omp simd
@@ -315,15 +309,16 @@ int adc_grad_logdet(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     /* cholesky_rows.py:9: L[j, j] = np.sqrt(L[j, j] - L[j, :j] @ L[j, :j]) */
     const double t_15 = d_L[j_1 * A_n1 + j_1];
     d_L[j_1 * A_n1 + j_1] = 0.0;
-    const double t_16 = *(double *)adc_pop(tape_L_1, 1, sizeof(double));
+    const double t_16 = row_2[1];
     L[j_1 * A_n1 + j_1] = t_16;
-    const double t_17 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+    const double t_17 = row_2[0];
     const double t_18 = t_15 * 0.5 / t_17;
     const double t_19 = -t_18;
     #pragma omp simd
     for (long long k = 0; k < length_1; k++) {
-      d_L[j_1 * A_n1 + k] += t_19 * L[j_1 * A_n1 + k];
-      d_L[j_1 * A_n1 + k] += t_19 * L[j_1 * A_n1 + k];
+      const double t_20 = L[j_1 * A_n1 + k];
+      const double t_21 = d_L[j_1 * A_n1 + k] + t_19 * t_20;
+      d_L[j_1 * A_n1 + k] = t_21 + t_19 * t_20;
     }
     d_L[j_1 * A_n1 + j_1] += t_18;
   }

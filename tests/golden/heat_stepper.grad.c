@@ -239,8 +239,9 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     ADC_MEMORY(t);
     #pragma omp simd
     for (long long i = 0; i < length; i++) {
-      place[i] = u[1 + i];
-      t[i] = u[1 + i] + conductivity * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
+      const double t_6 = u[1 + i];
+      place[i] = t_6;
+      t[i] = t_6 + conductivity * (u[2 + i] - 2.0 * t_6 + u[i]);
     }
     #pragma omp simd
     for (long long i = 0; i < length; i++) {
@@ -277,8 +278,9 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     ADC_MEMORY(t_5);
     #pragma omp simd reduction(+:d_conductivity)
     for (long long i = 0; i < length; i++) {
-      d_conductivity += d_u[1 + i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
-      t_5[i] = d_u[1 + i] * conductivity;
+      const double t_7 = d_u[1 + i];
+      d_conductivity += t_7 * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
+      t_5[i] = t_7 * conductivity;
     }
     if (2 < length) {
       d_u[0] += t_5[0];

@@ -154,8 +154,9 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   ADC_MEMORY(t_2);
   #pragma omp simd
   for (long long i = 0; i < a_n0; i++) {
-    t_2[i] = a_1[i] / t_1;
-    a_1[i] = t_2[i];
+    const double t_16 = a_1[i] / t_1;
+    t_2[i] = t_16;
+    a_1[i] = t_16;
   }
   double t_3 = 0.0;
   #pragma omp simd reduction(+:t_3)
@@ -167,8 +168,9 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   ADC_MEMORY(t_5);
   #pragma omp simd
   for (long long i = 0; i < b_n0; i++) {
-    t_5[i] = b_1[i] / t_4;
-    b_1[i] = t_5[i];
+    const double t_17 = b_1[i] / t_4;
+    t_5[i] = t_17;
+    b_1[i] = t_17;
   }
   /* helper_writes.py:13: return 1.0 - a @ b */
   ADC_CHECK(0, a_n0 == b_n0);
@@ -184,11 +186,11 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   #pragma omp simd reduction(+:t_9)
   for (long long i = 0; i < a_n0; i++) {
     d_a[i] = -1.0 * b_1[i];
-    d_b[i] = -1.0 * a_1[i];
+    const double t_18 = -1.0 * a_1[i];
     /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
-    t_6[i] = d_b[i];
+    t_6[i] = t_18;
     d_b[i] = 0.0;
-    t_9 += -t_6[i] * t_5[i] * t_7 * t_8;
+    t_9 += -t_18 * t_5[i] * t_7 * t_8;
   }
   const double t_10 = t_9 * 0.5 / t_4;
   const long long shape[] = {a_n0};
@@ -204,9 +206,10 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   for (long long i = 0; i < a_n0; i++) {
     const double d_b_1 = t_10 * b_old[i];
     d_b_2[i] = d_b[i] + t_6[i] * t_7 * t_8 + d_b_1 + d_b_1;
-    t_11[i] = d_a[i];
+    const double t_19 = d_a[i];
+    t_11[i] = t_19;
     d_a[i] = 0.0;
-    t_14 += -t_11[i] * t_2[i] * t_12 * t_13;
+    t_14 += -t_19 * t_2[i] * t_12 * t_13;
   }
   const double t_15 = t_14 * 0.5 / t_1;
   const long long shape_1[] = {a_n0};

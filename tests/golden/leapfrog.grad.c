@@ -227,10 +227,12 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
     ADC_MEMORY(place);
     #pragma omp simd
     for (long long i = 0; i < position_n0; i++) {
-      v[i] = v[i] - t * pow(x[i], 3.0);
+      const double t_4 = x[i];
+      const double t_5 = v[i] - t * pow(t_4, 3.0);
+      v[i] = t_5;
       /* leapfrog.py:8: x += dt * v */
-      place[i] = x[i];
-      x[i] = x[i] + dt * v[i];
+      place[i] = t_4;
+      x[i] = t_4 + dt * t_5;
     }
     /* leapfrog.py:9: v -= 0.5 * dt * x**3 */
     #pragma omp simd
@@ -277,16 +279,16 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
     for (long long i = 0; i < position_n0; i++) {
       const double d_v_2 = d_v_1[i];
       d_v_1[i] = 0.0;
-      d_x_1[i] = d_x[i] + -d_v_2 * t_2 * 3.0 * pow(x[i], 2.0);
+      const double t_6 = d_x[i] + -d_v_2 * t_2 * 3.0 * pow(x[i], 2.0);
       /* leapfrog.py:8: x += dt * v */
-      d_x_2[i] = d_x_1[i];
+      d_x_2[i] = t_6;
       d_x_1[i] = 0.0;
       x[i] = t_3[i];
-      d_v_3[i] = d_v_1[i] + d_v_2 + d_x_2[i] * dt;
+      const double t_7 = 0.0 + d_v_2 + t_6 * dt;
       /* leapfrog.py:7: v -= 0.5 * dt * x**3 */
-      d_v_4[i] = d_v_3[i];
+      d_v_4[i] = t_7;
       d_v_3[i] = 0.0;
-      d_v_next[i] = d_v_3[i] + d_v_4[i];
+      d_v_next[i] = 0.0 + t_7;
     }
     #pragma omp simd
     for (long long i = 0; i < position_n0; i++) {

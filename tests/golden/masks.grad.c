@@ -184,8 +184,9 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double *d_x_2 = data;
   #pragma omp simd
   for (long long i = 0; i < x_n0; i++) {
-    const double d_x_1 = d_y[i] * x[i];
-    d_x_2[i] = d_x[i] + (x[i] > 0.0 ? (x[i] > 0.0 ? (x[i] > 0.0 ? y[i] : 0.0) * 0.5 / t_1[i] : 0.0) * adc_sign(x[i]) : 0.0) + d_x_1 + d_x_1;
+    const double t_4 = x[i];
+    const double d_x_1 = d_y[i] * t_4;
+    d_x_2[i] = d_x[i] + (t_4 > 0.0 ? (t_4 > 0.0 ? (t_4 > 0.0 ? y[i] : 0.0) * 0.5 / t_1[i] : 0.0) * adc_sign(t_4) : 0.0) + d_x_1 + d_x_1;
   }
 done:
   adc_leave(&frame);

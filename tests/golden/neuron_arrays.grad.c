@@ -169,9 +169,10 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     /* neuron_arrays.py:7: return np.mean((y - y_hat) ** 2) */
     const double t_3 = t_4 * (y[i] - y_hat);
     /* neuron_arrays.py:6: y_hat = 1.0 / (1.0 + np.exp(-z)) */
-    d_z[i] = -(-(-(t_3 + t_3)) * y_hat * y_hat * t_2);
+    const double t_6 = -(-(-(t_3 + t_3)) * y_hat * y_hat * t_2);
+    d_z[i] = t_6;
     /* neuron_arrays.py:5: z = x @ w + b */
-    d_b += d_z[i];
+    d_b += t_6;
   }
   const long long shape[] = {w_n0};
   void *data;

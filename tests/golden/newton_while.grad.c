@@ -183,10 +183,6 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
   adc_frame frame = {adc_enter(), 0, 0};
   const double mean = in[0].f;
   const double eccentricity = in[1].f;
-  adc_stack *tape_value = adc_stack_new(&frame, 0);
-  ADC_MEMORY(tape_value);
-  adc_stack *tape_value_1 = adc_stack_new(&frame, 1);
-  ADC_MEMORY(tape_value_1);
   adc_stack *tape_E = adc_stack_new(&frame, 2);
   ADC_MEMORY(tape_E);
   /* newton_while.py:8: while abs(step) > 1e-10: */
@@ -195,19 +191,15 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
   long long t = 0;
   while (fabs(step) > 1e-10) {
     ADC_POLL(20);
-    double *place = adc_push(tape_E, 1, sizeof(double));
-    ADC_MEMORY(place);
-    *place = E;
+    double *row = adc_push(tape_E, 3, sizeof(double));
+    ADC_MEMORY(row);
+    row[0] = E;
     /* newton_while.py:9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricity * math.cos(E)) */
     ADC_CHECK(0, !(E == E && E - E != 0));
     const double t_1 = sin(E);
-    double *place_1 = adc_push(tape_value_1, 1, sizeof(double));
-    ADC_MEMORY(place_1);
-    *place_1 = t_1;
+    row[1] = t_1;
     const double t_2 = cos(E);
-    double *place_2 = adc_push(tape_value, 1, sizeof(double));
-    ADC_MEMORY(place_2);
-    *place_2 = t_2;
+    row[2] = t_2;
     const double t_3 = 1.0 - eccentricity * t_2;
     ADC_CHECK(1, t_3 != 0.0);
     const double step_1 = (E - eccentricity * t_1 - mean) / t_3;
@@ -225,14 +217,15 @@ int adc_grad_eccentric_anomaly(const adc_leaf *in, adc_leaf *out, adc_call *call
   double t_7 = 0.0;
   for (long long i_1 = 0; i_1 < t_5; i_1++) {
     ADC_POLL(31);
+    const double *row_1 = adc_pop(tape_E, 3, sizeof(double));
     /* newton_while.py:10: E -= step */
     const double d_step = -d_E;
     /* newton_while.py:9: step = (E - eccentricity * math.sin(E) - mean) / (1.0 - eccentricity * math.cos(E)) */
-    const double t_8 = *(double *)adc_pop(tape_value, 1, sizeof(double));
+    const double t_8 = row_1[2];
     const double t_9 = 1.0 - eccentricity * t_8;
     const double d_E_1 = d_step / t_9;
-    const double E_1 = *(double *)adc_pop(tape_E, 1, sizeof(double));
-    const double t_10 = *(double *)adc_pop(tape_value_1, 1, sizeof(double));
+    const double E_1 = row_1[0];
+    const double t_10 = row_1[1];
     const double step_2 = (E_1 - eccentricity * t_10 - mean) / t_9;
     const double t_11 = -(-d_step * step_2 / t_9);
     const double d_eccentricity = t_11 * t_8;

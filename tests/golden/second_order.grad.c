@@ -191,26 +191,22 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   ADC_MEMORY(tape_d_x);
   adc_stack *tape_x_1 = adc_stack_new(&frame, 3);
   ADC_MEMORY(tape_x_1);
-  adc_stack *tape_x_2 = adc_stack_new(&frame, 4);
-  ADC_MEMORY(tape_x_2);
   adc_stack *tape_x_3 = adc_stack_new(&frame, 5);
   ADC_MEMORY(tape_x_3);
   /* second_order.py:8: for _ in range(k): */
   double x_1 = x;
   for (long long i_1 = 0; i_1 < k; i_1++) {
     ADC_POLL(7);
+    double *row = adc_push(tape_x_3, 2, sizeof(double));
+    ADC_MEMORY(row);
     double *place = adc_push(tape_x_1, 1, sizeof(double));
     ADC_MEMORY(place);
     *place = x_1;
-    double *place_1 = adc_push(tape_x_3, 1, sizeof(double));
-    ADC_MEMORY(place_1);
-    *place_1 = x_1;
+    row[0] = x_1;
     /* second_order.py:9: x = math.sin(x) */
     ADC_CHECK(0, !(x_1 == x_1 && x_1 - x_1 != 0));
     const double x_2 = sin(x_1);
-    double *place_2 = adc_push(tape_x_2, 1, sizeof(double));
-    ADC_MEMORY(place_2);
-    *place_2 = x_2;
+    row[1] = x_2;
     x_1 = x_2;
   }
   /* second_order.py:8: for _ in range(k): */
@@ -219,60 +215,58 @@ int adc_grad_wave(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   double d_x = 0.0;
   for (long long i_2 = t; i_2 > -1; i_2--) {
     ADC_POLL(9);
+    const double *row_1 = adc_pop(tape_x_3, 2, sizeof(double));
     /* second_order.py:10: total += x * x */
-    const double x_3 = *(double *)adc_pop(tape_x_2, 1, sizeof(double));
+    const double x_3 = row_1[1];
     const double d_x_1 = d_x + x_3;
     const double d_x_2 = d_x_1 + x_3;
-    double *place_3 = adc_push(tape_d_x, 1, sizeof(double));
-    ADC_MEMORY(place_3);
-    *place_3 = d_x_2;
+    double *place_1 = adc_push(tape_d_x, 1, sizeof(double));
+    ADC_MEMORY(place_1);
+    *place_1 = d_x_2;
     /* second_order.py:9: x = math.sin(x) */
-    const double x_4 = *(double *)adc_pop(tape_x_3, 1, sizeof(double));
-    double *place_4 = adc_push(tape_x, 1, sizeof(double));
-    ADC_MEMORY(place_4);
-    *place_4 = x_4;
+    const double x_4 = row_1[0];
+    double *place_2 = adc_push(tape_x, 1, sizeof(double));
+    ADC_MEMORY(place_2);
+    *place_2 = x_4;
     const double t_1 = cos(x_4);
-    double *place_5 = adc_push(tape_value, 1, sizeof(double));
-    ADC_MEMORY(place_5);
-    *place_5 = t_1;
+    double *place_3 = adc_push(tape_value, 1, sizeof(double));
+    ADC_MEMORY(place_3);
+    *place_3 = t_1;
     d_x = d_x_2 * t_1;
   }
   /* second_order.py:8: for _ in range(k): */
-  adc_stack *d_tape_x = adc_stack_new(&frame, 6);
-  ADC_MEMORY(d_tape_x);
   adc_stack *d_tape_x_1 = adc_stack_new(&frame, 7);
   ADC_MEMORY(d_tape_x_1);
   const long long t_2 = t - -1;
   double d_d_x = 1.0;
   for (long long i_3 = 0; i_3 < t_2; i_3++) {
     ADC_POLL(11);
+    double *row_2 = adc_push(d_tape_x_1, 2, sizeof(double));
+    ADC_MEMORY(row_2);
     /* second_order.py:9: x = math.sin(x) */
     const double t_3 = *(double *)adc_pop(tape_value, 1, sizeof(double));
     const double d_d_x_1 = d_d_x * t_3;
     const double d_x_3 = *(double *)adc_pop(tape_d_x, 1, sizeof(double));
     const double x_5 = *(double *)adc_pop(tape_x, 1, sizeof(double));
     const double d_x_4 = -(d_d_x * d_x_3) * sin(x_5);
-    double *place_6 = adc_push(d_tape_x_1, 1, sizeof(double));
-    ADC_MEMORY(place_6);
-    *place_6 = d_x_4;
+    row_2[0] = d_x_4;
     /* second_order.py:10: total += x * x */
     const double d_d_x_2 = d_d_x_1 + d_d_x_1;
-    double *place_7 = adc_push(d_tape_x, 1, sizeof(double));
-    ADC_MEMORY(place_7);
-    *place_7 = d_d_x_2;
+    row_2[1] = d_d_x_2;
     d_d_x = d_d_x_1;
   }
   /* second_order.py:8: for _ in range(k): */
   double d_x_5 = 0.0;
   for (long long i_4 = t; i_4 > -1; i_4--) {
     ADC_POLL(7);
+    const double *row_3 = adc_pop(d_tape_x_1, 2, sizeof(double));
     /* second_order.py:9: x = math.sin(x) */
-    const double d_x_6 = *(double *)adc_pop(d_tape_x, 1, sizeof(double));
+    const double d_x_6 = row_3[1];
     const double d_x_7 = d_x_5 + d_x_6;
     const double x_6 = *(double *)adc_pop(tape_x_1, 1, sizeof(double));
     const double d_x_8 = d_x_7 * cos(x_6);
     /* second_order.py:8: for _ in range(k): */
-    const double d_x_9 = *(double *)adc_pop(d_tape_x_1, 1, sizeof(double));
+    const double d_x_9 = row_3[0];
     d_x_5 = d_x_8 + d_x_9;
   }
   out[0].f = d_x_5;

@@ -139,10 +139,11 @@ class Expressions(State):
 
     def set_element(self, v: Value, index: Index, text: Text, op: str = "=") -> None:
         """Sets an element of an array (op "+=": adds to it)."""
-        use = self.access(v, index)
-        self.touch(replace(use, writes=True, adds=op == "+="))
         at = index.at if isinstance(index, Flat) else self.offset(index, self.shape(v))
-        self.w.line(f"{self.name_of(v)}[{at}] {op} {text};")
+        element = f"{self.name_of(v)}[{at}]"
+        use = self.access(v, index)
+        self.touch(replace(use, writes=True, adds=op == "+=", element=element))
+        self.w.line(f"{element} {op} {text};")
 
     def touch(self, access: Access) -> None:
         """Notes a use of a buffer for those who want to know."""
@@ -163,9 +164,10 @@ class Expressions(State):
         return self.defined(self.made[v], index)
 
     def _read(self, v: Value, index: Index) -> Text:
-        self.touch(self.access(v, index))
         at = index.at if isinstance(index, Flat) else self.offset(index, self.shape(v))
-        return Text(f"{self.name_of(v)}[{at}]")
+        element = f"{self.name_of(v)}[{at}]"
+        self.touch(replace(self.access(v, index), element=element))
+        return Text(element)
 
     def defined(self, node: Node, index: Index) -> Text:
         """An element of a node's result, from the node's definition."""

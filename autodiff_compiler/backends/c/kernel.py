@@ -10,6 +10,7 @@ from ...lowering.buffers import Buffer, Copy
 from ...lowering.schedule import same_part
 from ..text import C, Text, infix
 from .control import Control
+from .elements import keep_elements
 from .gather import runs_of_adds
 from .merge import join_loops
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus
@@ -32,6 +33,7 @@ class Kernel(Control):
         self._results()
         self.w.prune()
         self.w.lines = join_loops(self.w.lines)
+        keep_elements(self.w.lines, self.names.fresh)
         self.w.prune()
         if self.threads > 1:
             self.w.lines = share_loops(self.w.lines, self.threads, self.names)
@@ -130,6 +132,7 @@ class Kernel(Control):
     # --- nodes ------------------------------------------------------------------------------------
 
     def block(self, block: Block) -> None:
+        self.claim_row(block)
         nodes = [n for n in block.nodes if n in self.fusion.live and not self._inlined(n)]
         runs = runs_of_adds(nodes, self._reads, self.storage.before, self._clears)
         zeros = {n: run for run in runs.values() if (n := self._zeros_for(run, nodes)) is not None}

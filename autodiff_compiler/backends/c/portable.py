@@ -13,6 +13,7 @@ from ...ir.types import BOOL, I64, INTS, Array, Scalar
 from ...lowering.buffers import Copy
 from ...lowering.ranges import SMALLEST
 from ..text import C, Names, Text
+from .elements import keep_elements
 from .expressions import Index
 from .kernel import Kernel
 from .merge import join_loops
@@ -126,6 +127,7 @@ class PortableKernel(Kernel):
         self.w.lines = _without_polls(self.w.lines)
         self.w.prune()
         self.w.lines = join_loops(self.w.lines)
+        keep_elements(self.w.lines, self.names.fresh)
         self.w.prune()
         _in_portable_words(self.w.lines)
         return self.w.text()
@@ -189,7 +191,8 @@ class PortableKernel(Kernel):
             super().new_stack(name, declare)
             return
         left = f"{'adc_stack *' if declare else ''}{name}"
-        self.w.line(f"{left} = adc_stack_new(&frame, {self.stacks});")
+        unread = name if declare else ""
+        self.w.line(f"{left} = adc_stack_new(&frame, {self.stacks});", unread)
         self.stacks += 1
         if self.loops:
             self.loops[-1].releases = True

@@ -540,7 +540,7 @@ def library_names() -> set[str]:
 
 def math_names() -> frozenset[str]:
     """Functions of the C library that loops may call for a whole vector."""
-    return frozenset(VECTOR_MATH)
+    return frozenset((*VECTOR_MATH, "adc_tanh", "adc_tanhf"))
 
 
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from ...ir.graph import Node, Value
+from ...ir.graph import Block, Node, Value
 from ...ir.types import Array, Stack
 from ...lowering.buffers import Buffer
 from ..text import Text
@@ -15,6 +16,14 @@ from .state import Access
 __all__ = ["Stacks"]
 
 
+def _summed(counts: Sequence[str], times: str = "{} * {}") -> str:
+    """The counts added up: equal ones as a multiple."""
+    numbers = sum(int(c) for c in counts if c.isdigit())
+    often = Counter(c for c in counts if not c.isdigit())
+    terms = [c if n == 1 else times.format(n, c) for c, n in often.items()]
+    return " + ".join([*terms, str(numbers)] if numbers or not terms else terms)
+
+
 class Stacks(LinearAlgebra):
     #: how many places there are at which a stack is made
     stacks = 0
@@ -23,10 +32,11 @@ class Stacks(LinearAlgebra):
         getattr(self, f"_{node.op.name}")(node)
 
     def new_stack(self, name: str, declare: bool = True) -> None:
+        unread = name if declare else ""
         left = f"{'adc_stack *' if declare else ''}{name}"
-        self.w.line(f"{left} = adc_stack_new(&frame, {self.stacks});")
+        self.w.line(f"{left} = adc_stack_new(&frame, {self.stacks});", unread)
         self.stacks += 1
-        self.w.line(f"ADC_MEMORY({name});")
+        self.w.line(f"ADC_MEMORY({name});", unread)
         if self.loops:
             self.loops[-1].releases = True
 
@@ -42,6 +52,10 @@ class Stacks(LinearAlgebra):
         if self.storage.on_tape.get(value) is node:
             return  # computed in its place
         self.prepare(value)
+        if node in self.placed and not isinstance(value.type, Array):
+            row, offset = self.placed[node]
+            self._set(f"{row}[{offset}]", value, alone=True)
+            return
         place = self.names.fresh("place")
         self.push_place(node, place, self.shape(value))
         self._fill(place, value, alone=node in self.storage.lone)
@@ -52,6 +66,11 @@ class Stacks(LinearAlgebra):
         If nothing else is done to the stack around, that may be as well before the loops in front.
         """
         kind, is_array = self._element(node.operands[0])
+        if node in self.placed:
+            row, offset = self.placed[node]
+            start = row if offset == "0" else f"{row} + {offset}"
+            self.w.line(f"{kind} *{place} = {start};", early=True)
+            return
         name = self.pointer(self.storage.where[node.results[0]])
         count = self._count(sizes) if is_array else Text("1")
         stack = node.operands[0].type
@@ -63,13 +82,47 @@ class Stacks(LinearAlgebra):
         self.w.line(text, early=early)
         self.w.line(f"ADC_MEMORY({place});", early=early)
 
+    def claim_row(self, block: Block) -> None:
+        """The place of all that the block saves, or reads back, before it does anything else."""
+        row = self.storage.rows.get(block)
+        if row is None:
+            return
+        pushes = row.pushes[0] in block.nodes
+        nodes = row.pushes if pushes else row.pops
+        counts, products = self._row_counts(nodes)
+        kind = ELEMENT[row.pushes[0].operands[1].type.dtype]
+        tape = self.pointer(self.storage.where[nodes[0].results[0]])
+        name = self.names.fresh("row")
+        self.placed.update((node, (name, _summed(counts[:k]))) for k, node in enumerate(nodes))
+        total = _summed(counts, "adc_times({}, {})" if products else "{} * {}")
+        move, const = ("adc_push", "") if pushes else ("adc_pop", "const ")
+        self.w.line(f"{const}{kind} *{name} = {move}({tape}, {total}, sizeof({kind}));")
+        if pushes:
+            self.w.line(f"ADC_MEMORY({name});")
+
+    def _row_counts(self, nodes: Sequence[Node]) -> tuple[list[str], bool]:
+        """Of how many elements each push or pop is, as a name or number; and whether any is a product."""
+        out: list[str] = []
+        products: dict[str, str] = {}
+        for node in nodes:
+            pushes = node.op.name == "push"
+            sizes = (
+                self.shape(node.operands[1])
+                if pushes
+                else [self.size_of(n) for n in node.operands[1:]]
+            )
+            text = self._count(sizes).text
+            if not text.isdigit() and not text.isidentifier():
+                if text not in products:
+                    products[text] = self.local_text("long long", "size", Text(text))
+                text = products[text]
+            out.append(text)
+        return out, bool(products)
+
     def _fill(self, place: str, value: Value, alone: bool = False) -> None:
         """`alone`: the place is no memory that anything else around may name."""
         if not isinstance(value.type, Array):
-            text = self.text(value).text
-            # Memory is read where it is meant to be.
-            late = alone and not any(x in text for x in ("[", "->", "adc_"))
-            self.w.line(f"*{place} = {text};", late=late)
+            self._set(f"*{place}", value, alone)
             return
         sizes = self.shape(value)
         with self.nest(sizes, "#pragma omp simd", known=alone) as index:
@@ -79,6 +132,12 @@ class Stacks(LinearAlgebra):
                 where = tuple(i.text for i in index)
                 self.touch(Access(buffer, where, tuple(n.text for n in sizes), writes=True))
             self.w.line(f"{place}[{self.offset(index, sizes)}] = {text};")
+
+    def _set(self, place: str, value: Value, alone: bool) -> None:
+        text = self.text(value).text
+        # Memory is read where it is meant to be.
+        late = alone and not any(x in text for x in ("[", "->", "adc_"))
+        self.w.line(f"{place} = {text};", late=late)
 
     @staticmethod
     def _count(sizes: Sequence[Text]) -> Text:
@@ -92,8 +151,14 @@ class Stacks(LinearAlgebra):
         shorter, value = node.results
         kind, is_array = self._element(shorter)
         name = self.pointer(self.storage.where[shorter])
+        row = self.placed.get(node)
         if not is_array:
             x = self.fresh(value)
+            if row is not None:
+                text = f"const {LOCAL[value.type.dtype]} {x} = {row[0]}[{row[1]}];"
+                self.w.line(text, x, early=True)
+                self.env[value] = Text(x)
+                return
             pop = f"adc_pop({name}, 1, sizeof({kind}))"
             text = f"const {LOCAL[value.type.dtype]} {x} = *({kind} *){pop};"
             self.w.line(text, x, f"{pop};", early=node in self.storage.lone)
@@ -101,11 +166,12 @@ class Stacks(LinearAlgebra):
             return
         count = self._count([self.size_of(n) for n in node.operands[1:]])
         pop = f"adc_pop({name}, {count}, sizeof({kind}))"
+        if row is not None:
+            pop = row[0] if row[1] == "0" else f"{row[0]} + {row[1]}"
         if value in self.storage.stays:
             x = self.name_of(value)
-            self.w.line(
-                f"const {kind} *{x} = {pop};", x, f"{pop};", early=node in self.storage.lone
-            )
+            instead = "" if row else f"{pop};"
+            self.w.line(f"const {kind} *{x} = {pop};", x, instead, early=node in self.storage.lone)
         else:
             self._copy_out(value, pop, count, kind)
 

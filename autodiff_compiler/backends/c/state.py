@@ -56,6 +56,8 @@ class Access:
     adds: bool = False
     #: What is known of the index on each axis.
     extents: tuple[Extent | None, ...] = ()
+    #: The element as text.
+    element: str = ""
 
     def apart(self, other: Access) -> bool:
         """Do the two never touch one element, whatever the loops around them count?
@@ -122,6 +124,9 @@ class State:
         self.lengths: dict[tuple[Value, int], Text] = {}
         self._line: tuple[str, int] | None = None
         self.equalities = Equalities(self.function, self.ranges)
+        #: Pushes and pops whose place is part of a row that is claimed or given back as a whole: its
+        #: name, and where in it.
+        self.placed: dict[Node, tuple[str, str]] = {}
 
     # --- names and sizes --------------------------------------------------------------------------
 
