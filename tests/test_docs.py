@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodiff_compiler import grad, jacobian, vjp
+from autodiff_compiler import grad, jacobian, value_and_grad, vjp
 from docs import make_walkthrough
 from samples import smoothing
 from tests.optional import optional
@@ -75,3 +75,16 @@ def test_what_stands_for_other_tools_names():
     np.testing.assert_allclose(product, hessian @ v, rtol=1e-12, atol=1e-14)
     elementwise = vjp(lambda x: np.exp(x), x)[1](np.ones_like(x))[0]
     np.testing.assert_allclose(elementwise, np.exp(x), rtol=1e-14)
+
+
+def test_the_kernel_that_is_looked_at(tmp_path):
+    text = (DOCS / "performance.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    script = tmp_path / "steps.py"
+    script.write_text(f"import numpy as np\n\n\n{program}")
+    spec = importlib.util.spec_from_file_location("steps", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made = value_and_grad(module.steps, (0, 1), backend="c").specialize(np.ones(4), np.ones(10))
+    shown = re.findall(r"```c\n(.*?)```", text, re.S)
+    assert len(shown) == 2 and all(block in made.c_source for block in shown)
