@@ -9,6 +9,12 @@ import numpy as np
 import pytest
 
 from autodiff_compiler import value_and_grad
+from autodiff_compiler.ir.build import Builder
+from autodiff_compiler.ir.graph import Function
+from autodiff_compiler.ir.interpret import interpret
+from autodiff_compiler.ir.types import Array
+from autodiff_compiler.ops import TABLE
+from tests.c_kernels import build, needs_compiler, same
 
 
 def rows_of_columns(x, n, m):
@@ -112,3 +118,34 @@ def test_parts_that_begin_beyond_the_end_of_the_array(tmp_path):
 def test_a_part_that_is_cleared_and_added_to_is_set():
     text = value_and_grad(from_one_to_another_and_back, backend="c").specialize(0.3, 5, 4).c_source
     assert "d_a[i * m + j] = " in text
+
+
+def cleared_and_added_to(zeros, cleared, parts):
+    """A part that is cleared, of zeros or of a copy, and adds to parts of the same size."""
+    b = Builder()
+    x = b.function_param(Array("f64", (None,)), "x")
+    n, zero, one = b.dim(x, 0), b.const(0.0), b.const(1)
+    size = b.emit(TABLE["isub"], n, b.const(2))
+    at = [b.const(k) for k in range(3)]
+    part = [b.emit(TABLE["load"], x, k, size, one, index="s") for k in at]
+    d = b.emit(TABLE["full"], zero, n, ones=(False,)) if zeros else b.emit(TABLE["copy"], x)
+    d = b.emit(TABLE["store"], d, zero, at[cleared], size, one, index="s")
+    for k, p in enumerate(parts):
+        more = b.emit(TABLE["mul"], part[(k + 1) % 3], part[k % 3])
+        d = b.emit(TABLE["add_at"], d, more, at[p], size, one, index="s")
+    return Function("f", b.close([x], [d]))
+
+
+@needs_compiler
+def test_a_part_of_zeros_that_is_cleared(tmp_path):
+    parts = ([1], [1, 1], [1, 2], [0, 1, 2], [2, 0, 1], [0, 2])
+    functions = [
+        cleared_and_added_to(zeros, cleared, p)
+        for zeros in (True, False)
+        for cleared in (0, 1)
+        for p in parts
+    ]
+    for function, kernel in zip(functions, build(tmp_path, functions)):
+        for n in (2, 3, 7):
+            x = np.cos(np.arange(n) + 0.5)
+            same(kernel(x), interpret(function, [x]))

@@ -8,6 +8,7 @@ from ...ir.graph import CHECK, CONST, DIM, FOR, Block, Node, Value, free_values
 from ...ir.types import BOOL, F32, F64, FLOATS, I64, Array, Scalar
 from ...lowering.buffers import Buffer, Copy
 from ...lowering.schedule import same_part
+from ...ops.index import store
 from ..text import C, Text, infix
 from .control import Control
 from .elements import keep_elements
@@ -149,6 +150,8 @@ class Kernel(Control):
         """The node that makes the array of zeros that a run adds to, if nothing else reads it."""
         base = run[0].operands[0]
         made = self.made.get(base)
+        if run[0].op is store:
+            return None  # what it clears is set by itself
         if made is None or made not in nodes or made.op.name != "full":
             return None
         readers = [n for n in nodes if base in n.operands or base in self._reads(n)]
@@ -176,7 +179,7 @@ class Kernel(Control):
 
     def _run_of_adds(self, nodes: Sequence[Node], fresh: Node | None) -> None:
         self.at_line(nodes[0].span)
-        if nodes[0].op.name == "store":
+        if nodes[0].op is store:
             nodes = self._run_behind_zeros(nodes)
         groups = self.alike(nodes)
         if fresh is not None:
