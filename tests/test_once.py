@@ -79,6 +79,24 @@ def the_second_scales_the_first(w, x):
     return a * b + a
 
 
+def what_is_read_is_overwritten_behind(w, x):
+    total = 0.0
+    for i in range(len(x)):
+        total += np.exp(x[i, 0]) * w[1]  # no slope by w asks for w
+    w[1] = w[0] * 2.0
+    return total + np.sum(w * w)
+
+
+def both_wait_for_a_sum_that_is_overwritten(w, x):
+    total = 0.0
+    for i in range(len(x) - 1):
+        total += np.sum(w)
+    for i in range(1, len(x)):
+        total += w[1]
+    w[0] *= np.tanh(0.01 * total)
+    return 0.3 * total + np.sum(w * w)
+
+
 def strips(function, args):
     text = function.specialize(*copy.deepcopy(args)).c_source
     return text.count("+= 256)")
@@ -92,6 +110,7 @@ def strips(function, args):
         (stored_behind, 1),
         (logarithm_of_the_sum, 2), (product_of_two, 2),
         (the_second_scales_the_first, 3),
+        (what_is_read_is_overwritten_behind, 1), (both_wait_for_a_sum_that_is_overwritten, 4),
     ],
 )  # fmt: skip
 def test_how_often_the_trips_are_done(f, loops):
@@ -129,3 +148,17 @@ def test_checks_of_a_trip_are_made():
 
     with pytest.raises(IndexError):
         value_and_grad(f, backend="c")(W, X)
+
+
+def test_a_sum_that_begins_with_another_and_is_used_besides():
+    def f(w, x):
+        total = 0.0
+        for i in range(len(x)):
+            total += np.exp(0.8 * x[i, 0] * w[0])
+        for i in range(len(x) - 1):
+            total += np.sin(x[i, 1])
+        return total, total * 2.0
+
+    (value, twice), slope = value_and_grad(f, has_aux=True, backend="c")(W, X)
+    assert (value, twice) == pytest.approx(f(W, X), rel=1e-13)
+    np.testing.assert_allclose(slope, value_and_grad(f, has_aux=True, backend="python")(W, X)[1])

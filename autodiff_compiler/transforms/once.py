@@ -26,24 +26,24 @@ class Pair(NamedTuple):
 def once(function: Function, pairs: Sequence[Pair]) -> Function:
     """The function with each loop of `pairs` done once, where that is possible."""
     nodes = list(function.block.nodes)
-    moved = False
+    done: list[Pair] = []
     for pair in pairs:
-        order = _merged(nodes, pair)
+        order = _merged(nodes, pair, done)
         if order is not None:
-            nodes, moved = order, True
-    if not moved:
+            nodes = order
+            done.append(pair)
+    if not done:
         return function
-    return _Merge(nodes, pairs).run(function)
+    return _Merge(nodes, done).run(function)
 
 
 class _Merge(Rewriter):
-    """Copies the nodes in their new order; a sum that nothing defines any more is the other one."""
+    """Copies the nodes in their new order, of which the first loop of each pair is none."""
 
     def __init__(self, nodes: Sequence[Node], pairs: Sequence[Pair]):
         super().__init__()
         self.order = nodes
-        kept = {r for node in nodes for r in node.results}
-        self.first = {p.again[0]: p for p in pairs if p.first[0] not in kept}
+        self.first = {p.again[0]: p for p in pairs}
 
     def run(self, function: Function) -> Function:
         params = [self.b.function_param(p.type, p.name) for p in function.params]
@@ -58,20 +58,25 @@ class _Merge(Rewriter):
         return function.with_block(self.b.close(params, results))
 
 
-def _merged(nodes: Sequence[Node], pair: Pair) -> list[Node] | None:
+def _merged(nodes: Sequence[Node], pair: Pair, done: Sequence[Pair]) -> list[Node] | None:
     """The nodes without the first loop, and what hangs on its sums behind the second; None if the
-    second loop does, too, or if what would move reads an array that is no longer there then."""
+    second loop does, too, or if what would move reads an array that is no longer there then.
+
+    `done`: pairs of which the second loop gives both sums now.
+    """
     places = {r: k for k, node in enumerate(nodes) for r in node.results}
     if pair.first[0] not in places or pair.again[0] not in places:
         return None
     start, stop = places[pair.first[0]], places[pair.again[0]]
     late: set[Value] = set(pair.first)
+    gives = {p.again[0]: p.first for p in done}
     stay, move = [], []
     for node in nodes[start + 1 : stop + 1]:
         if late.isdisjoint(_reads(node)):
             stay.append(node)
         else:
             late.update(node.results)
+            late.update(v for r in node.results for v in gives.get(r, ()))
             move.append(node)
     if nodes[stop] in move:
         return None

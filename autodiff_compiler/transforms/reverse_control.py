@@ -213,6 +213,7 @@ class ControlSweep:
         b.span = node.span
         body = b.close([counter, *total, *params], yields)
         at_top = self.structure.node_place[node].block is self.structure.top
+        at_top = at_top and all(map(self.source.has, rest))
         start = [self.source.look(first) for first in carried_init(node)] if at_top else zero
         results = b.for_(bounds, [*start, *init], body)
         if at_top:

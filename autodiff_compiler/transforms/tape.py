@@ -42,6 +42,7 @@ class Source(Protocol):
     """Where the reverse sweep gets the primal from."""
 
     def look(self, v: Value) -> Value: ...
+    def has(self, v: Value) -> bool: ...
     def sizes(self, v: Value) -> Sequence[KnownDim]: ...
     def trips(self, node: Node) -> Value: ...
     def visit(self, place: Place) -> None: ...
@@ -67,6 +68,9 @@ class DrySource:
 
     def look(self, v: Value) -> Value:
         return v
+
+    def has(self, v: Value) -> bool:
+        return True
 
     def sizes(self, v: Value) -> Sequence[KnownDim]:
         return self.structure.dims.get(v, ())
@@ -293,7 +297,7 @@ class TapeSource:
     def look(self, v: Value) -> Value:
         if v in self.plan.versions:
             return self.version(v)
-        if self.s.is_top(v):
+        if self.s.is_top(v) and self.has(v):
             return self.forward.env[v]
         for context in self.contexts[self.home(v) :]:
             if v in context.found:
@@ -302,6 +306,11 @@ class TapeSource:
         with self.b.at(context.depth):
             context.found[v] = self.provide(v, context)
         return context.found[v]
+
+    def has(self, v: Value) -> bool:
+        """Can it be had, if it is a value of the outermost block? Not if it was overwritten, and no rule
+        reads it."""
+        return v in self.plan.versions or v not in self.s.eaters
 
     def home(self, v: Value) -> int:
         """Which of the contexts is the block that defines `v`."""
