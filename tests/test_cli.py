@@ -220,7 +220,7 @@ def test_module_that_exits(show, folder):
         (["--types", "w: (f64, i64)"], "w: (f64, i64) cannot be differentiated by"),
         (
             ["--print-after", "polish"],
-            "no pass 'polish'; there are trace, simplify, promote, privatise, lanes, adjoint, reverse, hoist",
+            "no pass 'polish'; there are trace, simplify, promote, privatise, lanes, turn, adjoint, reverse, hoist",
         ),
         (
             ["--print-after", "reverse", "--primal"],
