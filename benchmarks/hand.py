@@ -37,6 +37,21 @@ class Library:
         return ctypes.CFUNCTYPE(result, *argtypes)(found[name].address)
 
 
+class Results:
+    """Arrays for results, made at the first call: our kernels, too, use the memory of results again
+    that nobody has any more."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
+
+    def like(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array of that name in the shape of `array`: zeros at first, then what was left in it."""
+        key = name, array.shape
+        if key not in self._made:
+            self._made[key] = np.zeros(array.shape)
+        return self._made[key]
+
+
 def build(hand: Hand, level: str = "") -> Any:
     """The function of the program's arguments; results are `(value, gradients)`."""
     return hand.call(Library(hand.source, level))

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import autodiff_compiler as ad
 from autodiff_compiler.errors import CheckFailed, Span, UnsupportedError
 from autodiff_compiler.runtime import build, compiler
 from autodiff_compiler.runtime.abi import KERNEL_PRELUDE
@@ -1008,3 +1009,66 @@ def test_leaf_layout():
 
     assert ctypes.sizeof(foreign._Leaf) == 16
     assert os.name != "posix" or signal.SIGINT == 2
+
+
+# --- long results: memory that nobody has any more is used again ---------------------------------------
+
+
+def test_long_results_are_never_handed_out_while_somebody_has_them():
+    import weakref
+
+    def f(x, s):
+        return np.sum(x * x) * s
+
+    g = ad.grad(f, backend="c")
+    x = np.arange(50000.0)
+    first = g(x, 1.0)
+    view, kept = first[10:20], first
+    for k in range(2, 6):
+        again = g(x, float(k))
+        assert not np.shares_memory(again, kept)
+        np.testing.assert_array_equal(again, 2.0 * k * x)
+    del first, kept, again
+    for k in range(2, 6):
+        np.testing.assert_array_equal(g(x, float(k)), 2.0 * k * x)
+    np.testing.assert_array_equal(view, 2.0 * x[10:20])  # a view is somebody, too
+    seen = weakref.ref(g(x, 1.0))
+    other = g(x, 2.0)
+    assert seen() is not other
+
+
+def test_results_that_were_changed_by_their_owner_are_not_used_again():
+    def f(x):
+        return np.sum(x * x)
+
+    g = ad.grad(f, backend="c")
+    x = np.arange(60000.0)
+    changes = [
+        lambda a: a.setflags(write=False),
+        lambda a: setattr(a, "shape", (300, 200)),
+        lambda a: setattr(a, "dtype", np.int64),
+        lambda a: a.resize(70000, refcheck=False),
+        lambda a: a.fill(np.nan),
+    ]
+    for change in changes:
+        change(g(x))
+        for _ in range(3):
+            again = g(x)
+            assert again.shape == x.shape and again.dtype == x.dtype and again.flags.writeable
+            np.testing.assert_array_equal(again, 2.0 * x)
+    shorter = g(x[:50000])
+    np.testing.assert_array_equal(shorter, 2.0 * x[:50000])
+    np.testing.assert_array_equal(g(x), 2.0 * x)
+
+
+def test_long_results_from_several_threads():
+    import concurrent.futures
+
+    def f(x, s):
+        return np.sum(np.sin(x) * s)
+
+    g = ad.grad(f, backend="c")
+    x = np.linspace(0.0, 1.0, 200000)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for k, result in enumerate(pool.map(lambda k: g(x, float(k % 7)), range(60))):
+            np.testing.assert_allclose(result, np.cos(x) * (k % 7), rtol=1e-14, atol=1e-15)

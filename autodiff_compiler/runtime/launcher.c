@@ -61,6 +61,7 @@ typedef struct {
 
 typedef struct {
   int array, dtype, python, rank;
+  PyObject *last[2]; /* the arrays of the last calls, if they are worth keeping */
 } Out;
 
 typedef struct {
@@ -104,12 +105,47 @@ typedef struct {
 
 static const int type_num_of_dtype[] = {NPY_DOUBLE, NPY_FLOAT, NPY_INT64, NPY_INT32, NPY_BOOL};
 
+/* Fresh pages can cost more than the work that fills them. So of long arrays the last two are kept, or the
+ * last, up to KEPT bytes in all, and given out again when nobody else has them any more. */
+#define LONG_ARRAY (256LL << 10)
+#define KEPT (64LL << 20)
+
+static int is_free(PyObject *array, const Out *o, const npy_intp *shape) {
+#ifdef Py_GIL_DISABLED
+  return 0;
+#else
+  PyArrayObject *a = (PyArrayObject *)array;
+  return a && Py_REFCNT(array) == 1 && !((PyArrayObject_fields *)a)->weakreflist &&
+         PyArray_TYPE(a) == type_num_of_dtype[o->dtype] && PyArray_ISNOTSWAPPED(a) &&
+         PyArray_NDIM(a) == o->rank && PyArray_BASE(a) == NULL &&
+         PyArray_CHKFLAGS(a, NPY_ARRAY_CARRAY | NPY_ARRAY_OWNDATA) &&
+         PyArray_CompareLists(PyArray_DIMS(a), shape, o->rank);
+#endif
+}
+
+/* A new array for output number `out`, or one that is free. */
+static PyObject *new_array(const Plan *p, int out, const npy_intp *shape) {
+  Out *o = &p->outs[out];
+  PyObject *array = is_free(o->last[0], o, shape) ? o->last[0] : is_free(o->last[1], o, shape) ? o->last[1] : NULL;
+  if (array) return Py_NewRef(array);
+  array = PyArray_SimpleNew(o->rank, (npy_intp *)shape, type_num_of_dtype[o->dtype]);
+  if (!array) return NULL;
+  long long bytes = PyArray_NBYTES((PyArrayObject *)array), arrays = 0;
+  for (int k = 0; k < p->nout; k++) arrays += p->outs[k].array != 0;
+  int keep = bytes >= LONG_ARRAY && bytes <= KEPT / arrays, two = bytes <= KEPT / arrays / 2;
+  if (keep || o->last[0]) {
+    PyObject *second = two ? Py_XNewRef(o->last[0]) : NULL;
+    Py_XSETREF(o->last[0], keep ? Py_NewRef(array) : NULL);
+    Py_XSETREF(o->last[1], second);
+  }
+  return array;
+}
+
 static int on_alloc(adc_call *call, int out, const long long *shape, void **data) {
   Frame *f = (Frame *)call;
-  const Out *o = &f->plan->outs[out];
   int was_released = f->released != NULL;
   if (was_released) { PyEval_RestoreThread(f->released); f->released = NULL; }
-  PyObject *array = PyArray_SimpleNew(o->rank, (npy_intp *)shape, type_num_of_dtype[o->dtype]);
+  PyObject *array = new_array(f->plan, out, (npy_intp *)shape);
   if (array) {
     Py_XSETREF(f->made[out], array);
     *data = PyArray_DATA((PyArrayObject *)array);

@@ -95,6 +95,8 @@ static void plan_dealloc(PyObject *object) {
   PyMem_Free(p->guards);
   PyMem_Free(p->captures);
   PyMem_Free(p->nodes);
+  for (int k = 0; p->outs && k < p->nout; k++)
+    for (int j = 0; j < 2; j++) Py_XDECREF(p->outs[k].last[j]);
   PyMem_Free(p->outs);
   PyMem_Free(p->mutated);
   PyMem_Free(p->writes);

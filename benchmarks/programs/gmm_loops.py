@@ -127,14 +127,15 @@ double gmm_vg(long n, long K, long d, long w, double constant, const double *res
 
 
 def call(library):
-    from ..hand import REAL
+    from ..hand import REAL, Results
 
+    kept = Results()
     run = library.function("gmm_vg", SIZE, SIZE, SIZE, SIZE, REAL, *[ARRAY] * 7)
 
     def value_and_grad(alphas, means, icf, x):
         n, d = x.shape
         constant = -n * d / 2 * math.log(2.0 * math.pi)
-        out = [np.empty_like(a) for a in (alphas, means, icf)]
+        out = [kept.like(str(k), a) for k, a in enumerate((alphas, means, icf))]
         given = map(pointer, (alphas, means, icf, x, *out))
         return run(n, alphas.size, d, icf.shape[1], constant, *given), out
 

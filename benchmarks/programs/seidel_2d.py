@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 
-from ..hand import ARRAY, SIZE, pointer
+from ..hand import ARRAY, SIZE, Results, pointer
 from ..registry import Hand, Program
 
 
@@ -138,10 +138,11 @@ double seidel_vg(long tsteps, long n, const double *A0, double *A, double *d) {
 
 
 def call(library):
+    kept = Results()
     run = library.function("seidel_vg", SIZE, SIZE, ARRAY, ARRAY, ARRAY, result=ctypes.c_double)
 
     def value_and_grad(tsteps, A):
-        work, d_A = np.empty_like(A), np.empty_like(A)
+        work, d_A = kept.like("work", A), kept.like("d_A", A)
         return run(tsteps, A.shape[0], pointer(A), pointer(work), pointer(d_A)), [d_A]
 
     return value_and_grad
