@@ -107,7 +107,7 @@ static const int type_num_of_dtype[] = {NPY_DOUBLE, NPY_FLOAT, NPY_INT64, NPY_IN
 
 /* Fresh pages can cost more than the work that fills them. So of long arrays the last two are kept, or the
  * last, up to KEPT bytes in all, and given out again when nobody else has them any more. */
-#define LONG_ARRAY (256LL << 10)
+#define LONG_ARRAY (128LL << 10)
 #define KEPT (64LL << 20)
 
 static int is_free(PyObject *array, const Out *o, const npy_intp *shape) {
