@@ -6,7 +6,7 @@ import pytest
 
 from autodiff_compiler import CompileError, grad, kernel, pipeline
 from autodiff_compiler.collector import collector_waits
-from autodiff_compiler.runtime.compiler import find_compiler
+from tests.c_kernels import needs_compiler
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_the_last_to_go_puts_it_back():
     assert gc.isenabled()
 
 
-@pytest.mark.skipif(find_compiler() is None, reason="needs a C compiler")
+@needs_compiler
 def test_a_compilation_runs_without_it(monkeypatch):
     seen = {}
     for home, name in ((kernel, "trace"), (pipeline, "run"), (kernel, "emit_c")):

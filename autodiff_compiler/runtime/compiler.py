@@ -19,7 +19,7 @@ _BASE_FLAGS = (
     "-O2", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd",
     # Off, so that both back ends round alike.
     "-ffp-contract=off",
-    # Where a short loop begins decides by half how fast it runs: never by chance.
+    # How fast a short loop runs can hang on where it begins, so that is not left to chance.
     "-falign-loops=64",
     "-fPIC", "-shared",
 )  # fmt: skip
