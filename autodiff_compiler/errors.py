@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
-
-from .data_classes import dataclass
+from dataclasses import dataclass
 
 __all__ = [
     "Span",

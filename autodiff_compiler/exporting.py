@@ -6,7 +6,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from .backends.c.portable import Interface, Leaf
 from .backends.c.portable_text import RESERVED
 from .backends.c.prelude import library_names
 from .backends.text import C, Names
-from .data_classes import dataclass
 from .errors import UnsupportedError
 from .ir.graph import Function
 from .ir.types import Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ import numpy as np
 from . import pipeline
 from .backends.c import emit_c
 from .collector import collector_waits
-from .data_classes import dataclass
 from .errors import InternalError, Span, UnsupportedError
 from .frontend import Traced, trace
 from .ir.build import Rewriter

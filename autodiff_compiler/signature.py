@@ -7,11 +7,11 @@ without a new compilation: sizes (but for a dim's being 1), values of numbers an
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .data_classes import dataclass
 from .records import Field, field_names, is_namedtuple
 
 __all__ = [

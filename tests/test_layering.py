@@ -14,7 +14,7 @@ NAME = PACKAGE.name
 # Each floor imports itself and what stands above it. Names in one row are one floor: they may
 # import each other, except that nothing imports a face (the last row's `cli` and `interop`).
 FLOORS = [
-    ["_version", "errors", "collector", "data_classes"],
+    ["_version", "errors", "collector"],
     ["records"],
     ["signature"],
     ["ir"],

@@ -10,9 +10,8 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
-
-from ..data_classes import dataclass
 
 __all__ = [
     "Language", "PYTHON", "C", "Text", "ATOM", "LOWEST", "parenthesise", "infix", "fill", "Names",

@@ -8,10 +8,9 @@ may have been are locked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..data_classes import dataclass
 from . import arrays
 from .frames import RESULT, Snapshot
 from .sides import Side, Yields

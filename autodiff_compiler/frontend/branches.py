@@ -7,9 +7,9 @@ that surely raises is not traced into the graph: it is a check that it is not ta
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..data_classes import dataclass
 from ..ir.graph import Node, Value
 from ..ops.elementwise import not_, or_
 from .frames import HIDDEN, RESULT, RETURNED, Snapshot

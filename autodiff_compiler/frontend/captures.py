@@ -6,13 +6,12 @@ compile time, and guarded.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data_classes import dataclass
 from ..errors import UnsupportedError
 from ..ir.graph import Value
 from ..ir.types import I64, Array, Scalar

@@ -9,11 +9,10 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ..data_classes import dataclass
 from ..errors import UnsupportedError
 from ..ir.build import Rewriter
 from ..ir.graph import (

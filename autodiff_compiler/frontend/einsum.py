@@ -7,10 +7,10 @@ has and the result has not is summed first, so that no sum over a product of thr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..data_classes import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ops import elementwise as ew

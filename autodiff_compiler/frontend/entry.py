@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from ..data_classes import dataclass
 from ..errors import Span, UnsupportedError
 from ..ir.graph import Function, Value
 from ..ops.shape import copy

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import FunctionType, MethodType
 from typing import Any
 
-from ..data_classes import dataclass
 from ..errors import Span
 from .scopes import Names, Scope
 from .templates import Element

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..data_classes import dataclass
 from ..ir.graph import Value
 from . import advanced
 from .arrays import dtype_of, named_dtype, operand, to_dtype

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data_classes import dataclass
 from ..ir.graph import Value
 from ..ir.types import BOOL, I64, INTS
 from ..ops import elementwise as ew

@@ -9,9 +9,9 @@ only, and the arrays that they may have been are locked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..data_classes import dataclass
 from ..ir.graph import Value
 from ..ir.types import BOOL, I64, Array, Scalar, Stack, Type
 from . import arrays

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..data_classes import dataclass
 from ..ir.graph import Block, Value
 from ..ir.types import BOOL, I64, Array, Scalar
 from ..ops.elementwise import and_, eq, not_, or_

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ..data_classes import dataclass
 from ..ir.graph import Value
 from ..ir.types import BOOL, DTYPE_NAME, F32, F64, I32, I64, NUMPY_DTYPE
 from ..ops.elementwise import cast

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import field
-
-from ..data_classes import dataclass
+from dataclasses import dataclass, field
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 Names = frozenset[str]

@@ -10,9 +10,9 @@ import __future__ as future_module
 import ast
 import linecache
 import textwrap
+from dataclasses import dataclass
 from types import CodeType, FunctionType
 
-from ..data_classes import dataclass
 from ..errors import NO_SPAN, Span, UnsupportedError
 from .desugar import desugared
 

@@ -8,10 +8,9 @@ unset, the index of a view.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..data_classes import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ir.types import Array, Stack, Type

@@ -8,10 +8,9 @@ contents stand in the heap, so that every alias sees a write.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..data_classes import dataclass
 from ..ir.graph import Value
 
 

@@ -6,8 +6,8 @@ Nothing is emitted for a view until it is read or written, but for the checks of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..data_classes import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ir.types import Array, Scalar

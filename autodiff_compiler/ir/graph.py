@@ -20,10 +20,9 @@ the cond does.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..data_classes import dataclass
 from ..errors import NO_SPAN, Span
 from .op import NON_DIFFERENTIABLE, Op, register
 from .types import BOOL, I64, Array, Scalar, Type

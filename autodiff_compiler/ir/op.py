@@ -6,10 +6,9 @@ Emitters know kinds, never ops: what an op looks like in Python and in C is text
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..data_classes import dataclass
 from .types import Type
 
 

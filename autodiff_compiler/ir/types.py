@@ -6,11 +6,10 @@ only a run knows. A dim of None may turn out to be 1, but is then never stretche
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from ..data_classes import dataclass
 
 F64, F32, I64, I32, BOOL = "f64", "f32", "i64", "i32", "bool"
 FLOATS = (F64, F32)

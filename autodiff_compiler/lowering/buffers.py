@@ -6,9 +6,8 @@ function, level k the body of the k-th loop around.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ..data_classes import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import Value
 from ..ir.types import Type

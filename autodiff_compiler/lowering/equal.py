@@ -7,7 +7,8 @@ that body has run. The loop that goes backwards makes a trip if and only if the 
 
 from __future__ import annotations
 
-from ..data_classes import dataclass
+from dataclasses import dataclass
+
 from ..ir.graph import CHECK, FOR, Block, Function, Node, Value
 from .ranges import Ranges
 

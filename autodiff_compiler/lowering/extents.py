@@ -7,8 +7,8 @@ compared as multiples of one value plus a constant.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ..data_classes import dataclass
 from ..ir.graph import CONST, Node, Value
 from .ranges import Ranges
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..data_classes import dataclass
+from dataclasses import dataclass
+
 from ..ir.build import KnownDim, Rewriter
 from ..ir.graph import Function, Value
 

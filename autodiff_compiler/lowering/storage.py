@@ -13,8 +13,8 @@ its body; the buffers of one *ring* (slots that exchange buffers, and their spar
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from ..data_classes import dataclass
 from ..ir.graph import (
     COND,
     FOR,

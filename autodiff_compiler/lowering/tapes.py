@@ -11,9 +11,9 @@ claim, and memory that is written and read in one stream.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..data_classes import dataclass
 from ..ir.build import KnownDim
 from ..ir.graph import CONST, Block, Function, Node, Value, carried_init, free_values, walk
 from ..ir.types import Array, Stack

@@ -13,9 +13,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
-
-from ..data_classes import dataclass
 
 __all__ = ["Blas", "find_blas", "mark_forked", "table_address", "CBLAS", "LAPACK"]
 

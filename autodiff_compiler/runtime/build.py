@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._version import __version__
-from ..data_classes import dataclass
 from ..errors import CompileError
 from . import process
 from .cache import Cache, default_cache, digest, private_cache

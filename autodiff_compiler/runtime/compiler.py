@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data_classes import dataclass
 from ..errors import CompileError
 from .cache import Cache, default_cache, digest
 from .process import run

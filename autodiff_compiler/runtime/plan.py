@@ -6,10 +6,10 @@ A plan is data only. It is matched and run by `dispatch.py` and, to the same rul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from ..data_classes import dataclass
 from ..errors import NO_SPAN, Span
 from ..signature import ArraySpec, ScalarSpec, Spec, StaticSpec, TreeSpec, describe, leaf_specs
 

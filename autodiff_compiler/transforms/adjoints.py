@@ -8,8 +8,8 @@ other than zero (it came out of an arm of `np.where`), so that no NaN from elsew
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..data_classes import dataclass
 from ..errors import UnsupportedError
 from ..ir.build import Builder, KnownDim
 from ..ir.graph import Value

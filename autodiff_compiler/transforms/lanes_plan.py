@@ -13,9 +13,8 @@ What a body makes for itself belongs to its trip. Everything else refuses the lo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ..data_classes import dataclass
 from ..ir.graph import COND, DIM, FOR, WHILE, Block, Node, Value, slot_params, slot_yields, walk
 from ..ir.types import FLOATS, Array, Scalar, Stack
 from ..ops import TABLE

@@ -9,8 +9,8 @@ lies wholly below or above the index that is stored to.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from ..data_classes import dataclass
 from ..ir.build import Rewriter
 from ..ir.graph import (
     COND,

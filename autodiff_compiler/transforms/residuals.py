@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ..data_classes import dataclass
 from ..errors import UnsupportedError
 from ..ir.graph import COND, CONST, FOR, WHILE, Block, Node, Value, slot_params, slot_yields
 from ..ir.types import Array, Scalar, Stack

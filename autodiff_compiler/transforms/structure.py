@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from ..data_classes import dataclass
 from ..ir.build import KnownDim, Rewriter
 from ..ir.graph import (
     COND,

@@ -8,10 +8,9 @@ through the loops and branches that lie between; so a gradient can be reversed a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..data_classes import dataclass
 from ..ir.build import Builder, KnownDim, Rewriter
 from ..ir.graph import (
     COND,

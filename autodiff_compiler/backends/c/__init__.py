@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ...errors import Span
 from ...ir.graph import Function
 from . import blas_text, linalg_text, matmul_text  # noqa: F401  (helpers for the prelude)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ...ir.build import KnownDim
 from ...ir.graph import Node, Value
 from ...ir.types import F32, F64, FLOATS, Scalar

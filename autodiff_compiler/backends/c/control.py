@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ...ir.graph import (
     COND,
     FOR,

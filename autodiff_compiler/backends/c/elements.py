@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
-from ...data_classes import dataclass
 from ...ir.types import F32, F64
 from .spell import ELEMENT
 from .writer import Line, Loop, words_in

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ...ir.build import KnownDim
 from ...ir.graph import Node, Value
 from ...ir.types import Array

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ...errors import NO_SPAN, Span, UnsupportedError
 from ...ir.graph import Function
 from ...ir.types import BOOL

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ..text import Names
 from .prelude import PURE, define
 from .writer import Line, Loop, flat

@@ -4,9 +4,8 @@ C99 and the C library's arithmetic only."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ...data_classes import dataclass
 from ...errors import NO_SPAN, Span
 from ...ir.graph import Function, Node, Value
 from ...ir.types import BOOL, I64, INTS, Array, Scalar

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ...data_classes import dataclass
 from .prelude import PURE
 from .writer import Line, Writer, flat, words_in
 

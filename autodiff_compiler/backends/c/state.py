@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ...data_classes import dataclass
 from ...errors import NO_SPAN, Span
 from ...ir.build import KnownDim
 from ...ir.graph import Function, Node, Value, walk

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ...data_classes import dataclass
 from ..text import Names
 from .blas_text import ENTRIES
 from .merge import FLAT

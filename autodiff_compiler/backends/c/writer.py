@@ -6,10 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from ...data_classes import dataclass
 
 __all__ = ["Line", "Loop", "Writer", "flat", "words_in"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from ...data_classes import dataclass
 from ...ir.graph import COND, CONST, FOR, WHILE, Block, Node, Value
 from ...ir.types import Array, Scalar, Stack
 from ...ops.index import WIDTH

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from ...data_classes import dataclass
 from ...errors import Span
 from ...ir.graph import COND, FOR, WHILE, Block, Function, Node, Value
 from ...ir.types import F32, F64, Scalar

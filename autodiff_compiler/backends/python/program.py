@@ -6,9 +6,9 @@ A loop's slot is one value here: its parameters in both blocks and its result ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...data_classes import dataclass
 from ...ir.build import Builder, KnownDim
 from ...ir.graph import (
     CHECK,
