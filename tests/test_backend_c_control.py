@@ -631,7 +631,7 @@ static void *odd_realloc(void *old, size_t n) {
 FILLED_TO_THE_BRIM = """
 int main(void) {
   for (long long n = 1000; n < 90000; n += 777) {
-    adc_frame frame = {adc_enter(), 0, 0};
+    adc_frame frame = {adc_enter(adc_spare()), 0, 0};
     adc_mark mark;
     adc_stack *s;
     long long room, had;
@@ -649,7 +649,7 @@ int main(void) {
     s = adc_stack_new(&frame, 7);
     adc_push(s, 1, 8);
     if (s->room != had) return 3; /* but its own */
-    adc_leave(&frame);
+    adc_leave(&frame, adc_spare());
   }
   return torn != 0;
 }
@@ -657,7 +657,7 @@ int main(void) {
 
 
 def test_a_stack_finds_the_room_that_it_had_and_arrays_have_theirs(tmp_path):
-    words = ("enter", "leave", "alloc", "stack_new", "push", "here", "release")
+    words = ("spare", "enter", "leave", "alloc", "stack_new", "push", "here", "release")
     lines, _ = helpers({f"adc_{word}" for word in words})
     source, program = tmp_path / "brim.c", tmp_path / "brim"
     source.write_text("\n".join([ODD_ALLOCATOR, *lines, FILLED_TO_THE_BRIM]))

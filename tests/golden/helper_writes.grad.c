@@ -96,7 +96,9 @@ static __attribute__((noinline)) void adc_free_stacks(adc_frame *f, adc_stack *u
 /* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
 static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
 
-static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
+static adc_chunk *adc_enter(adc_chunk **keep) {
+  return __atomic_exchange_n(keep, 0, __ATOMIC_ACQ_REL);
+}
 
 /* bytes that may be kept between calls */
 #ifndef ADC_KEEP
@@ -104,12 +106,12 @@ static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, _
 #endif
 
 /* keeps the memory for the next call, unless it is much */
-static void adc_leave(adc_frame *f) {
+static void adc_leave(adc_frame *f, adc_chunk **keep) {
   long long kept = 0;
   adc_chunk *c;
   adc_free_stacks(f, 0);
   for (c = f->first; c; c = c->next) kept += c->size;
-  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(adc_spare(), f->first, __ATOMIC_ACQ_REL);
+  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(keep, f->first, __ATOMIC_ACQ_REL);
   while (c) {
     adc_chunk *next = c->next;
     free(c);
@@ -125,7 +127,7 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
 {
   (void)out;
   int status = 0;
-  adc_frame frame = {adc_enter(), 0, 0};
+  adc_frame frame = {adc_enter(adc_spare()), 0, 0};
   const double *a = in[0].a.data;
   const double *b = in[1].a.data;
   const long long a_n0 = in[0].a.shape[0];
@@ -222,6 +224,6 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
     d_a_2[i] = d_a[i] + t_11[i] * t_12 * t_13 + d_a_1 + d_a_1;
   }
 done:
-  adc_leave(&frame);
+  adc_leave(&frame, adc_spare());
   return status;
 }

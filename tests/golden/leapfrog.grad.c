@@ -122,7 +122,9 @@ static inline void adc_release(adc_frame *f, adc_mark m) {
 /* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
 static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
 
-static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
+static adc_chunk *adc_enter(adc_chunk **keep) {
+  return __atomic_exchange_n(keep, 0, __ATOMIC_ACQ_REL);
+}
 
 /* bytes that may be kept between calls */
 #ifndef ADC_KEEP
@@ -130,12 +132,12 @@ static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, _
 #endif
 
 /* keeps the memory for the next call, unless it is much */
-static void adc_leave(adc_frame *f) {
+static void adc_leave(adc_frame *f, adc_chunk **keep) {
   long long kept = 0;
   adc_chunk *c;
   adc_free_stacks(f, 0);
   for (c = f->first; c; c = c->next) kept += c->size;
-  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(adc_spare(), f->first, __ATOMIC_ACQ_REL);
+  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(keep, f->first, __ATOMIC_ACQ_REL);
   while (c) {
     adc_chunk *next = c->next;
     free(c);
@@ -201,7 +203,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   (void)out;
   int status = 0;
   long long work = 0;
-  adc_frame frame = {adc_enter(), 0, 0};
+  adc_frame frame = {adc_enter(adc_spare()), 0, 0};
   const double *position = in[0].a.data;
   const double *velocity = in[1].a.data;
   const double dt = in[2].f;
@@ -313,6 +315,6 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   double *result_1 = data_1;
   adc_copy(result_1, d_v_1, velocity_n0, sizeof(double));
 done:
-  adc_leave(&frame);
+  adc_leave(&frame, adc_spare());
   return status;
 }

@@ -90,7 +90,9 @@ static __attribute__((noinline)) void adc_free_stacks(adc_frame *f, adc_stack *u
 /* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
 static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
 
-static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
+static adc_chunk *adc_enter(adc_chunk **keep) {
+  return __atomic_exchange_n(keep, 0, __ATOMIC_ACQ_REL);
+}
 
 /* bytes that may be kept between calls */
 #ifndef ADC_KEEP
@@ -98,12 +100,12 @@ static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, _
 #endif
 
 /* keeps the memory for the next call, unless it is much */
-static void adc_leave(adc_frame *f) {
+static void adc_leave(adc_frame *f, adc_chunk **keep) {
   long long kept = 0;
   adc_chunk *c;
   adc_free_stacks(f, 0);
   for (c = f->first; c; c = c->next) kept += c->size;
-  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(adc_spare(), f->first, __ATOMIC_ACQ_REL);
+  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(keep, f->first, __ATOMIC_ACQ_REL);
   while (c) {
     adc_chunk *next = c->next;
     free(c);
@@ -116,7 +118,7 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   (void)out;
   (void)where;
   int status = 0;
-  adc_frame frame = {adc_enter(), 0, 0};
+  adc_frame frame = {adc_enter(adc_spare()), 0, 0};
   const double *x = in[0].a.data;
   const double floor_1 = in[1].f;
   const long long x_n0 = in[0].a.shape[0];
@@ -189,6 +191,6 @@ int adc_grad_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
     d_x_2[i] = d_x[i] + (t_4 > 0.0 ? (t_4 > 0.0 ? (t_4 > 0.0 ? y[i] : 0.0) * 0.5 / t_1[i] : 0.0) * adc_sign(t_4) : 0.0) + d_x_1 + d_x_1;
   }
 done:
-  adc_leave(&frame);
+  adc_leave(&frame, adc_spare());
   return status;
 }

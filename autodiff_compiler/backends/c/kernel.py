@@ -43,7 +43,7 @@ class Kernel(Control):
     def words(self) -> set[str]:
         """The names that the text uses."""
         words = self.w.words()
-        return words | {"adc_enter", "adc_leave"} if "frame" in words else words
+        return words | {"adc_enter", "adc_leave", "adc_spare"} if "frame" in words else words
 
     # --- the function around ----------------------------------------------------------------------
 
@@ -112,12 +112,12 @@ class Kernel(Control):
         if "together" in words:
             head.line(f"const int together = {TOGETHER};")
         if "frame" in words:
-            head.line("adc_frame frame = {adc_enter(), 0, 0};")
+            head.line("adc_frame frame = {adc_enter(adc_spare()), 0, 0};")
         tail = Writer(1)
         if words & _STOPS:
             tail.lines.append(Line(0, "done:"))
         if "frame" in words:
-            tail.line("adc_leave(&frame);")
+            tail.line("adc_leave(&frame, adc_spare());")
         tail.line("return status;")
         if not words & _STOPS:
             head.lines = [line for line in flat(head.lines) if line.text != "int status = 0;"]

@@ -17,26 +17,6 @@ from .writer import Line, Loop, flat
 __all__ = ["Sums", "in_parts"]
 
 define("""
-/* memory of one part of a loop: what the part worked in the last time */
-static adc_chunk *adc_enter_part(adc_chunk **kept) {
-  return __atomic_exchange_n(kept, 0, __ATOMIC_ACQ_REL);
-}
-""")
-define("""
-static void adc_leave_part(adc_frame *f, adc_chunk **kept) {
-  long long size = 0;
-  adc_chunk *c;
-  adc_free_stacks(f, 0);
-  for (c = f->first; c; c = c->next) size += c->size;
-  c = size > ADC_KEEP ? f->first : __atomic_exchange_n(kept, f->first, __ATOMIC_ACQ_REL);
-  while (c) {
-    adc_chunk *next = c->next;
-    free(c);
-    c = next;
-  }
-}
-""")
-define("""
 /* only the thread that called may ask whether to stop */
 static int adc_never(adc_call *call) { (void)call; return 0; }
 """)
@@ -111,7 +91,7 @@ def in_parts(
         f"const long long {first} = {cuts[0]}, {last} = {cuts[1]};",
         "int status = 0;",
         "long long work = 0, number = 0, *const where = &number;",
-        f"adc_frame frame = {{adc_enter_part(&{kept}[{part}]), 0, 0}};",
+        f"adc_frame frame = {{adc_enter(&{kept}[{part}]), 0, 0}};",
         f"adc_call quiet = *{caller};",
         "quiet.poll = adc_never;",
         f"adc_call *const call = {part} && together ? &quiet : {caller};",
@@ -136,7 +116,7 @@ def in_parts(
         *body,
         *(Line(d + 1, t) for t in leave),
         Line(d, "done:"),
-        Line(d + 1, f"adc_leave_part(&frame, &{kept}[{part}]);"),
+        Line(d + 1, f"adc_leave(&frame, &{kept}[{part}]);"),
         Line(d + 1, f"{failed}[{part}] = status;"),
         Line(d + 1, f"{reason}[{part}] = number;"),
         Line(d, "}"),

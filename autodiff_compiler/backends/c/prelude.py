@@ -361,7 +361,9 @@ define("""
 static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
 """)
 define("""
-static adc_chunk *adc_enter(void) { return __atomic_exchange_n(adc_spare(), 0, __ATOMIC_ACQ_REL); }
+static adc_chunk *adc_enter(adc_chunk **keep) {
+  return __atomic_exchange_n(keep, 0, __ATOMIC_ACQ_REL);
+}
 """)
 define("""
 /* bytes that may be kept between calls */
@@ -371,12 +373,12 @@ define("""
 """)
 define("""
 /* keeps the memory for the next call, unless it is much */
-static void adc_leave(adc_frame *f) {
+static void adc_leave(adc_frame *f, adc_chunk **keep) {
   long long kept = 0;
   adc_chunk *c;
   adc_free_stacks(f, 0);
   for (c = f->first; c; c = c->next) kept += c->size;
-  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(adc_spare(), f->first, __ATOMIC_ACQ_REL);
+  c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(keep, f->first, __ATOMIC_ACQ_REL);
   while (c) {
     adc_chunk *next = c->next;
     free(c);
