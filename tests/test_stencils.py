@@ -74,11 +74,58 @@ def what_is_read_is_overwritten(x, n, m):
     return np.sum(a * a)
 
 
+def two_in_turns(x, n, m):
+    a = np.sin(np.arange(n) * x)
+    b = np.zeros(n)
+    for _ in range(m):
+        b[1:-1] = x * (a[:-2] + a[1:-1] + a[2:])
+        a[1:-1] = 0.3 * (b[:-2] - 2.0 * b[1:-1] + b[2:])
+    return np.sum(a * a)
+
+
+def two_in_turns_both_in_the_result(x, n, m):
+    a = np.sin(np.arange(n * m).reshape(n, m) * x)
+    b = a * a
+    for _ in range(m % 4):
+        b[1:-1, 2:] = 0.2 * (a[1:-1, 2:] + a[:-2, 1:-1] - a[2:, :-2])
+        a[1:-1, 2:] = x * (b[1:-1, 2:] + b[:-2, 1:-1] * a[1:-1, 2:])
+    return np.sum(a * a) + np.sum(b)
+
+
+def two_in_turns_of_other_parts(x, n, m):
+    a = np.sin(np.arange(n + 2) * x)
+    b = np.ones(n + 2)
+    for t in range(m):
+        b[:n] = x * (a[1 : n + 1] + a[:n])
+        a[1 : n + 1] = -(2.0 * b[:n] + b[2 : n + 2]) / 3.0
+        for s in range(t):
+            b[1:-1] = 0.4 * (a[:-2] - a[2:])
+            a[1:-1] = 0.4 * (b[1:-1] - b[2:])
+    return np.sum(a * a)
+
+
+def in_turns_until_small(x, n, m):
+    a = np.sin(np.arange(n) * x)
+    b = np.zeros(n)
+    k = 0
+    while k < m:
+        k += 1
+        b[1:-1] = 0.5 * (a[:-2] + a[2:])
+        if k > 2:
+            break
+        a[1:-1] = x * (b[:-2] + b[2:])
+    return np.sum(a * a)
+
+
 @pytest.mark.parametrize(
     "f",
     [
         from_one_to_another_and_back,
         what_is_read_is_overwritten,
+        two_in_turns,
+        two_in_turns_both_in_the_result,
+        two_in_turns_of_other_parts,
+        in_turns_until_small,
         rows_of_columns,
         a_line,
         a_cube,
@@ -120,6 +167,12 @@ def test_a_part_that_is_cleared_and_added_to_is_set():
     assert "d_a[i * m + j] = " in text
 
 
+def test_what_is_cleared_at_the_end_of_a_trip_is_set_at_the_beginning_of_the_next():
+    text = value_and_grad(two_in_turns, backend="c").specialize(0.3, 5, 4).c_source
+    assert text.count("d_b[i] = 0.0") == 1  # before the loop
+    assert "d_b[i] = d_a[i - 1] * 0.3 + " in text
+
+
 def cleared_and_added_to(zeros, cleared, parts):
     """A part that is cleared, of zeros or of a copy, and adds to parts of the same size."""
     b = Builder()
@@ -149,3 +202,16 @@ def test_a_part_of_zeros_that_is_cleared(tmp_path):
         for n in (2, 3, 7):
             x = np.cos(np.arange(n) + 0.5)
             same(kernel(x), interpret(function, [x]))
+
+
+def test_a_scaled_part_that_the_trip_hands_on():
+    def f(x):
+        a, b = np.sin(x), np.zeros(4)
+        for _ in range(3):
+            a[1:-1] = 0.3 * b
+            b = np.sin(a[:4])
+        return np.sum(a * a) + np.sum(b)
+
+    x = np.cos(np.arange(6.0))
+    c, plain = (value_and_grad(f, backend=k)(x)[1] for k in ("c", "python"))
+    np.testing.assert_allclose(c, plain, rtol=1e-13)

@@ -23,6 +23,7 @@ from ..ir.graph import (
     walk,
 )  # fmt: skip
 from ..ir.types import Array, Scalar, Stack
+from ..ops.index import add_at
 from .ranges import Ranges
 from .shapes import Shaped
 
@@ -90,6 +91,7 @@ class Fusion:
         self._stretched: set[Value] = set()
         #: what several readers would each work out, through a slight operation that is written in each
         self._repeated: set[Value] = set()
+        self._slight: set[Value] = set()
         self._pointers: set[Value] = set()
         needed: set[Value] = set(shaped.sizes)
         self._mark(shaped.function.block, needed)
@@ -224,7 +226,7 @@ class Fusion:
             or node.op.name in ("load", "wrap", "length")
             or (node.op.name == "index" and self._ranges.inside(*node.operands))
         )
-        if not simple or len(users) != 1 or v in self._sizes:
+        if not simple or len(users) != 1 or v in self._sizes or v in self._repeated:
             return False
         # A name that the user gave is worth a line, except where a loop's variable has it anyway.
         if v.name and (top or readers[0] is not None) and not _starts_slot(v, readers[0]):
@@ -249,7 +251,7 @@ class Fusion:
 
     def _array_fits(self, node: Node, readers: list[Node | None]) -> bool:
         v = node.result
-        slight = node.op.name == "neg" or node.op.name in _COMPARISONS and self._of_leaves(node)
+        slight = self._is_slight(node, readers)
         if v in self._repeated and not slight and not self._is_view(node):
             return False
         view = self._is_view(node) or slight and not v.name
@@ -267,7 +269,19 @@ class Fusion:
             return False
         if slight and len(readers) > 1 or v in self._repeated:
             self._repeated.update(node.operands)
+        if slight:
+            self._slight.add(v)
         return True
+
+    def _is_slight(self, node: Node, readers: list[Node | None]) -> bool:
+        """Is an element worked out again sooner than it is read back from memory?"""
+        if node.op.name == "neg" or node.op.name in _COMPARISONS and self._of_leaves(node):
+            return True
+        # What is scaled and added to parts of an array: those adds will be one pass.
+        return sum(isinstance(x.type, Scalar) for x in node.operands) == 1 and (
+            node.op.name == "mul"
+            and all(n and (n.op is add_at or {*n.results} & self._slight) for n in readers)
+        )
 
     def _of_leaves(self, node: Node) -> bool:
         """Are the operands arrays (or parts of them) that stand in memory, whatever reads them?"""

@@ -14,7 +14,7 @@ from ..ir.graph import CONST, Block, Function, Node, Value, free_values, walk
 from ..ir.types import Array
 from ..ops.index import add_at, store
 
-__all__ = ["same_part", "scheduled"]
+__all__ = ["readers_in", "replaced", "same_part", "scheduled"]
 
 
 def scheduled(function: Function) -> Function:
@@ -29,17 +29,18 @@ def _block(block: Block, zeros: set[Value]) -> Block:
         for n in block.nodes
     ]
     at = 0
-    readers = _readers(block, nodes)
+    readers = readers_in(block, nodes)
     while at < len(nodes):
         node = nodes[at]
         if node.op.name in ("store", "add_at"):
-            at += _move_readers(nodes, at, readers)
+            at += _movereaders_in(nodes, at, readers)
         at += 1
+    _clear_late(nodes, readers, zeros)
     _gather_adds(nodes, readers, zeros)
     return replace(block, nodes=tuple(nodes))
 
 
-def _readers(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
+def readers_in(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
     """Who reads each value; a result of the block counts as read by nobody that could move."""
     readers: dict[Value, list[Node]] = {}
     for node in nodes:
@@ -51,7 +52,7 @@ def _readers(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
     return readers
 
 
-def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) -> int:
+def _movereaders_in(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) -> int:
     """Moves the only readers of loads from what `nodes[at]` consumes in front of it; says how many."""
     base = nodes[at].operands[0]
     loads = [n for n in readers.get(base, ()) if n.op.name == "load" and n.operands[0] is base]
@@ -78,13 +79,49 @@ def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) 
     return moved
 
 
+def _clear_late(nodes: list[Node], readers: dict[Value, list[Node]], zeros: set[Value]) -> None:
+    """Moves the zero that replaces a part behind the adds of what stood there, as it is or scaled.
+
+    They then read it in its place, and nobody need keep it.
+    """
+    for node in reversed(list(nodes)):
+        if node.op is not store or node.operands[1] not in zeros:
+            continue
+        at, base = nodes.index(node), node.operands[0]
+        loads = [n for n in readers.get(base, ()) if n.op.name == "load" and n.operands[0] is base]
+        adds = [add for load in loads for add in _adds_of(load, readers)]
+        last = max((nodes.index(add) for add in adds if add is not None), default=-1)
+        if last < at or None in adds:
+            continue
+        between = nodes[at + 1 : last + 1]
+        used = {v for n in between for v in (*n.operands, *_touched(n))}
+        if node.result not in used and all(base not in _touched(n) for n in between):
+            nodes.insert(last + 1, node)
+            del nodes[at]
+
+
+def _adds_of(node: Node, readers: dict[Value, list[Node]]) -> list[Node | None]:
+    """The adds that read what the node makes, as it is or scaled; None: something else does."""
+    found: list[Node | None] = []
+    for reader in readers.get(node.result, ()):
+        if node.result not in reader.operands:  # a result of the block, or read within an inner one
+            found.append(None)
+        elif reader.op is add_at and reader.operands[0] is not node.result:
+            found.append(reader)
+        elif reader.op.name in ("mul", "neg") and isinstance(reader.result.type, Array):
+            found += _adds_of(reader, readers)
+        else:
+            found.append(None)
+    return found
+
+
 def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]], zeros: set[Value]) -> None:
     """Moves each add to a part of an array down to the next one, which is all that reads its result.
 
     So with the zero that one of the adds replaces.
     """
     for node in reversed(list(nodes)):
-        if node.op is not add_at and not _replaced(node, zeros, readers):
+        if node.op is not add_at and not _is_replaced(node, zeros, readers):
             continue
         if "s" not in node.attrs["index"]:
             continue
@@ -98,13 +135,17 @@ def _gather_adds(nodes: list[Node], readers: dict[Value, list[Node]], zeros: set
             del nodes[first]
 
 
-def _replaced(node: Node, zeros: set[Value], readers: dict[Value, list[Node]]) -> bool:
+def _is_replaced(node: Node, zeros: set[Value], readers: dict[Value, list[Node]]) -> bool:
     """Does the node clear a part, and one of the adds that follow add to just that part?"""
-    if node.op is not store or node.operands[1] not in zeros:
-        return False
-    users = readers.get(node.result, [])
+    clears = node.op is store and node.operands[1] in zeros
+    return clears and replaced(node, node.result, readers)
+
+
+def replaced(clear: Node, cleared: Value, readers: dict[Value, list[Node]]) -> bool:
+    """Of the adds to `cleared`, of which `clear` clears a part: does one add to just that part?"""
+    users = readers.get(cleared, [])
     while len(users) == 1 and users[0].op is add_at:
-        if same_part(users[0], node):
+        if same_part(users[0], clear):
             return True
         users = readers.get(users[0].result, [])
     return False

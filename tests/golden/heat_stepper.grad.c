@@ -268,43 +268,42 @@ int adc_grad_misfit(const adc_leaf *in, adc_leaf *out, adc_call *call, long long
   double t_3 = 0.0;
   const adc_mark mark_1 = adc_here(&frame);
   for (long long i_2 = t_2; i_2 > -1; i_2--) {
-    ADC_POLL(20 + 4 * u0_n0 + length);
+    ADC_POLL(20 + length + 4 * u0_n0);
     /* heat_stepper.py:7: u[1:-1] += conductivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) */
-    const double *t_4 = adc_pop(tape_u, length, sizeof(double));
+    double *t_4 = adc_alloc(&frame, length, sizeof(double));
+    ADC_MEMORY(t_4);
+    const double *t_5 = adc_pop(tape_u, length, sizeof(double));
     #pragma omp simd
     for (long long i = 0; i < length; i++) {
-      u[1 + i] = t_4[i];
+      t_4[i] = d_u[1 + i];
+      u[1 + i] = t_5[i];
     }
     double d_conductivity = 0.0;
-    double *t_5 = adc_alloc(&frame, length, sizeof(double));
-    ADC_MEMORY(t_5);
     #pragma omp simd reduction(+:d_conductivity)
     for (long long i = 0; i < length; i++) {
-      const double t_7 = d_u[1 + i];
-      d_conductivity += t_7 * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
-      t_5[i] = t_7 * conductivity;
+      d_conductivity += t_4[i] * (u[2 + i] - 2.0 * u[1 + i] + u[i]);
     }
     if (2 < length) {
-      d_u[0] += t_5[0];
-      d_u[1] += t_5[1] + -t_5[0] * 2.0;
+      d_u[0] += t_4[0] * conductivity;
+      d_u[1] += t_4[1] * conductivity + -(t_4[0] * conductivity) * 2.0;
       #pragma omp simd
       for (long long i = 2; i < length; i++) {
-        d_u[i] += t_5[i] + t_5[i - 2] + -t_5[i - 1] * 2.0;
+        d_u[i] += t_4[i] * conductivity + t_4[i - 2] * conductivity + -(t_4[i - 1] * conductivity) * 2.0;
       }
-      d_u[length] += t_5[length - 2] + -t_5[length - 1] * 2.0;
-      d_u[1 + length] += t_5[1 + length - 2];
+      d_u[length] += t_4[length - 2] * conductivity + -(t_4[length - 1] * conductivity) * 2.0;
+      d_u[1 + length] += t_4[1 + length - 2] * conductivity;
     } else {
       #pragma omp simd
       for (long long i = 0; i < length; i++) {
-        d_u[i] += t_5[i];
+        d_u[i] += t_4[i] * conductivity;
       }
       #pragma omp simd
       for (long long i = 2; i < 2 + length; i++) {
-        d_u[i] += t_5[i - 2];
+        d_u[i] += t_4[i - 2] * conductivity;
       }
       #pragma omp simd
       for (long long i = 1; i < 1 + length; i++) {
-        d_u[i] += -t_5[i - 1] * 2.0;
+        d_u[i] += -(t_4[i - 1] * conductivity) * 2.0;
       }
     }
     t_3 += d_conductivity;

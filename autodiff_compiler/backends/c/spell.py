@@ -63,6 +63,8 @@ def cast(x: Text, source: str, target: str) -> Text:
 _LITERAL = re.compile(r"-?\d+(LL)?")
 _SIMPLE = re.compile(r"-?[\w.]+(\[[\w +*-]*\])?")
 
+_SHIFTED = re.compile(r"([A-Za-z_]\w*) ([+-]) (\d{1,9})")
+
 
 def is_literal(x: Text) -> bool:
     return _LITERAL.fullmatch(x.text) is not None
@@ -85,9 +87,19 @@ def plus(a: Text, b: Text) -> Text:
     known, more = _number(a), _number(b)
     if known is not None and more is not None and abs(known + more) < 2**31:
         return literal(known + more, I64)
+    if known is not None and (parted := _parted(b)):
+        return plus(parted[0], literal(parted[1] + known, I64))
+    if more is not None and (parted := _parted(a)):
+        return plus(parted[0], literal(parted[1] + more, I64))
     if more is not None and more < 0:
         return infix("-", a, literal(-more, I64), C)
     return infix("+", a, b, C)
+
+
+def _parted(x: Text) -> tuple[Text, int] | None:
+    """`n + 1` and `n - 1`, n a name, as n and the number."""
+    found = _SHIFTED.fullmatch(x.text)
+    return found and (Text(found[1]), int(found[2] + found[3]))
 
 
 def minus(a: Text, b: Text) -> Text:

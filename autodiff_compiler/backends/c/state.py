@@ -18,6 +18,7 @@ from ...lowering.extents import Extent, Extents
 from ...lowering.fusion import Fusion
 from ...lowering.invariants import settled
 from ...lowering.ranges import Ranges
+from ...lowering.rotate import rotated
 from ...lowering.schedule import scheduled
 from ...lowering.shapes import with_dims
 from ...lowering.storage import Storage
@@ -90,7 +91,7 @@ class State:
     library = True
 
     def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
-        shaped = with_dims(scheduled(settled(inverted(function))))
+        shaped = with_dims(scheduled(rotated(settled(inverted(function)))))
         self.function = shaped.function
         self.symbol = symbol
         self.dims = shaped.dims
