@@ -223,6 +223,22 @@ def test_product_of_slices(tmp_path):
     )
 
 
+def test_matrices_of_all_sizes_turned_over(tmp_path):
+    functions = [
+        function_of([("x", Array(t, (None, None)))], lambda b, x: b.emit(TABLE["transpose"], x, perm=(1, 0)))
+        for t in (F64, F32)
+    ]  # fmt: skip
+    for function, kernel, helper in zip(
+        functions, build(tmp_path, functions), ("adc_turn(", "adc_turnf(")
+    ):
+        assert helper in kernel.source.text
+        dtype = NUMPY_DTYPE[function.params[0].type.dtype]
+        for rows in (*range(11), 67):
+            for columns in (*range(10), 65):
+                x = np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
+                same(kernel(x), [x.T])
+
+
 def test_shapes_and_making(tmp_path):
     matrix = Array(F64, MATRIX)
     x = data(F64, (3, 4), 1)

@@ -85,16 +85,27 @@ static void adc_matmul@(
 }
 """)
 define_for_floats("""
-/* out = x with rows and columns exchanged, tile by tile, so that lines of memory are used whole */
+typedef REAL adc_four@ __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+""")
+define_for_floats("""
+/* out = x with rows and columns exchanged, 8 rows at a time: lines of memory are written whole */
 static void adc_turn@(long long rows, long long columns, const REAL *x, REAL *out) {
-  enum { TILE = 16 };
-  for (long long i = 0; i < rows; i += TILE) {
-    const long long below = i + TILE < rows ? i + TILE : rows;
-    for (long long j = 0; j < columns; j += TILE) {
-      const long long right = j + TILE < columns ? j + TILE : columns;
-      for (long long l = j; l < right; l++)
-        for (long long k = i; k < below; k++) out[l * rows + k] = x[k * columns + l];
-    }
+  const long long high = rows - rows % 4, wide = columns - columns % 4;
+  for (long long i = 0; i < high; i += 8) {
+    const long long below = i + 8 < high ? i + 8 : high;
+    for (long long j = 0; j < wide; j += 4)
+      for (long long k = i; k < below; k += 4) {
+        const REAL *a = x + k * columns + j, *b = a + columns, *c = b + columns, *d = c + columns;
+        REAL *const to = out + j * rows + k;
+        *(adc_four@ *)to = (adc_four@){a[0], b[0], c[0], d[0]};
+        *(adc_four@ *)(to + rows) = (adc_four@){a[1], b[1], c[1], d[1]};
+        *(adc_four@ *)(to + 2 * rows) = (adc_four@){a[2], b[2], c[2], d[2]};
+        *(adc_four@ *)(to + 3 * rows) = (adc_four@){a[3], b[3], c[3], d[3]};
+      }
+    for (long long j = wide; j < columns; j++)
+      for (long long k = i; k < below; k++) out[j * rows + k] = x[k * columns + j];
   }
+  for (long long j = 0; j < columns; j++)
+    for (long long k = high; k < rows; k++) out[j * rows + k] = x[k * columns + j];
 }
 """)

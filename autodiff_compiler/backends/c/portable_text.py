@@ -148,6 +148,23 @@ static void adc_matmul{end}(
 """
         for real, end in (("double", ""), ("float", "f"))
     },
+    **{
+        f"adc_turn{end}": f"""
+/* out = x with rows and columns exchanged, tile by tile, so that lines of memory are used whole */
+static void adc_turn{end}(long long rows, long long columns, const {real} *x, {real} *out) {{
+  enum {{ TILE = 16 }};
+  for (long long i = 0; i < rows; i += TILE) {{
+    const long long below = i + TILE < rows ? i + TILE : rows;
+    for (long long j = 0; j < columns; j += TILE) {{
+      const long long right = j + TILE < columns ? j + TILE : columns;
+      for (long long l = j; l < right; l++)
+        for (long long k = i; k < below; k++) out[l * rows + k] = x[k * columns + l];
+    }}
+  }}
+}}
+"""
+        for real, end in (("double", ""), ("float", "f"))
+    },
 }  # fmt: skip
 
 # --- a workspace of known size ----------------------------------------------------------------------
@@ -335,7 +352,17 @@ def helper_table(sized: bool, name: str) -> dict[str, str]:
     table: dict[str, str] = {"ADC_SIMD": _SIMD, **_OVERFLOWS}
     table |= {k: _WRAPPING[k] for k in ("adc_wrap", "adc_wrapi")}
     for key, text in all_helpers().items():
-        if key.startswith(("ADC_POLL", "adc_vector", "adc_tile", "adc_spare", "ADC_KEEP")):
+        if key.startswith(
+            (
+                "ADC_POLL",
+                "adc_vector",
+                "adc_four",
+                "adc_tile",
+                "adc_spare",
+                "ADC_KEEP",
+                "adc_large_pages",
+            )
+        ):
             continue
         table[key] = portable(text)
     table |= {"ADC_CHECK": _CHECK, "ADC_MEMORY": _MEMORY, **_WRAPPING, **_PRODUCTS}
