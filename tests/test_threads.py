@@ -364,3 +364,22 @@ def test_parts_at_once_from_two_threads(eager):
     for k, result in enumerate(found):
         for x, y in zip(expected[k % 4], result):
             np.testing.assert_array_equal(x, y)
+
+
+def shifted(x, b):
+    y = 2.0 * x + b
+    top, least = np.max(y), np.min(y)
+    return np.sum((y - top) * (y - least) * x)
+
+
+@pytest.mark.parametrize("odd", (None, 0, 700, 999))
+def test_what_is_worked_out_and_its_extremes_are_one_loop(eager, odd):
+    rng = np.random.default_rng(3)
+    x, b = rng.standard_normal((2, 1000))
+    if odd is not None:
+        b[odd] = np.nan
+    one, many = (ad.value_and_grad(shifted, (0, 1), backend="c", threads=k) for k in (1, PARTS))
+    assert "reduction(max:" in one.specialize(x, b).c_source
+    for u, v in zip(numbers(one(x, b)), numbers(many(x, b))):
+        np.testing.assert_allclose(u, v, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(many(x, b)[0], shifted(x, b), rtol=1e-12)
