@@ -71,14 +71,16 @@ def logged_whole(node: Node) -> bool:
 
 def plan_residuals(structure: Structure, uses: Uses, kept_results: Sequence[Value]) -> Plan:
     """Decides for every value that the sweep reads, and for what those decisions need in turn."""
+    held: set[Value] = set()
     forced: set[Value] = set()
     while True:
-        planner = _Planner(structure, uses, forced)
+        planner = _Planner(structure, uses, held, forced)
         planner.run()
         invalid = planner.invalid_loads()
         if not invalid:
             break
-        forced |= invalid
+        forced |= held & invalid
+        held |= invalid
     plan = planner.plan
     plan.kept_results = frozenset(kept_results)
     _mark_busy(plan, structure)
@@ -98,8 +100,12 @@ def _mark_busy(plan: Plan, structure: Structure) -> None:
 
 
 class _Planner:
-    def __init__(self, structure: Structure, uses: Uses, forced: set[Value]):
+    """`held`: loads from which nothing else is recomputed, so that they are needed where they stand
+    and no later. `forced`: those of them that are to be saved even so."""
+
+    def __init__(self, structure: Structure, uses: Uses, held: set[Value], forced: set[Value]):
         self.s = structure
+        self.held = held
         self.forced = forced
         self.fresh = Fresh(structure)
         self.plan = Plan()
@@ -203,13 +209,13 @@ class _Planner:
         return all(self.at_hand(x, budget - 1) for x in node.operands)
 
     def at_hand(self, v: Value, budget: int) -> bool:
-        if v in self.uses and v not in self.forced or self.free(v):
+        if v in self.uses and v not in self.held or self.free(v):
             return not isinstance(v.type, Stack)
         if self.is_version(v):
             return False
         if self.s.is_top(v):
             return True
-        return budget > 0 and v not in self.forced and self.can_recompute(v, budget)
+        return budget > 0 and v not in self.held and self.can_recompute(v, budget)
 
     def carriable(self, base: Value) -> bool:
         """Can the sweep have this array at this version?"""

@@ -40,7 +40,7 @@ void *memset(void *, int, __SIZE_TYPE__);
 
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. `owner`: of
    one that waits for a stack, so that each stack finds the room that it had in the last call. */
-typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, calls, pad[3]; } adc_chunk;
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, pad[4]; } adc_chunk;
 
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
@@ -52,6 +52,16 @@ typedef struct adc_stack {
 } adc_stack;
 
 typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
+
+/* on Linux: pages of a long chunk may be large ones (MADV_HUGEPAGE), as those of NumPy's arrays */
+static __attribute__((noinline)) void adc_large_pages(adc_chunk *c) {
+#ifdef __linux__
+  char *page = (char *)c + (-(__SIZE_TYPE__)c & 4095);
+  if (c->size >= 1 << 22) madvise(page, (__SIZE_TYPE__)((char *)(c + 1) + c->size - page), 14);
+#else
+  (void)c;
+#endif
+}
 
 static void *adc_alloc(adc_frame *f, long long count, long long size) {
   long long bytes;
@@ -70,7 +80,8 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
     c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
     if (!c) return 0;
     c->size = room;
-    c->used = c->owner = c->calls = 0;
+    c->used = c->owner = 0;
+    adc_large_pages(c);
     /* what is too small for this array may still do for a later one */
     if (f->now) { c->next = f->now->next; f->now->next = c; }
     else { c->next = f->first; f->first = c; }
@@ -101,24 +112,8 @@ static __attribute__((noinline)) void adc_free_stacks(adc_frame *f, adc_stack *u
 /* What the last call worked in (*keep), for the next one. Whoever takes it has it alone. */
 static adc_chunk **adc_spare(void) { static adc_chunk *keep; return &keep; }
 
-/* on Linux: what is long and often used gets large pages (MADV_HUGEPAGE, MADV_COLLAPSE) */
-static __attribute__((noinline)) void adc_large_pages(adc_chunk *c) {
-#ifdef __linux__
-  for (; c; c = c->next) {
-    char *page = (char *)c + (-(__SIZE_TYPE__)c & 4095);
-    const __SIZE_TYPE__ length = (__SIZE_TYPE__)((char *)(c + 1) + c->size - page);
-    if (c->size >= 1 << 22 && ++c->calls == 32 && madvise(page, length, 14) == 0)
-      madvise(page, length, 25);
-  }
-#else
-  (void)c;
-#endif
-}
-
 static adc_chunk *adc_enter(adc_chunk **keep) {
-  adc_chunk *first = __atomic_exchange_n(keep, 0, __ATOMIC_ACQ_REL);
-  adc_large_pages(first);
-  return first;
+  return __atomic_exchange_n(keep, 0, __ATOMIC_ACQ_REL);
 }
 
 /* bytes that may be kept between calls */
@@ -169,7 +164,6 @@ static __attribute__((noinline)) int adc_grow(
     c = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
     if (!c) return 0;
     c->size = more;
-    c->calls = 0;
   }
   *data = (char *)(c + 1);
   *room = c->size;

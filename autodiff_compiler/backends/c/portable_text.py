@@ -374,7 +374,8 @@ def helper_table(sized: bool, name: str) -> dict[str, str]:
     table["adc_frame"] = _FRAME.replace("NAME", name)
     table["adc_leave"] = _LEAVE
     del table["adc_enter"]
-    table["adc_alloc"] = _once(table["adc_alloc"], "malloc(", f"{_RESIZE}0, ")
+    alloc = _once(table["adc_alloc"], "malloc(", f"{_RESIZE}0, ")
+    table["adc_alloc"] = _once(alloc, "    adc_large_pages(c);\n", "")
     table["adc_grow"] = _once(table["adc_grow"], "realloc(c, ", f"{_RESIZE}c, ")
     return table
 
