@@ -202,3 +202,22 @@ def scattered(x, index):
 def test_repeated_indices_count_once_when_put_back(backend):
     x, index = np.array([0.3, 1.2, -0.7, 0.5]), np.array([2, 0, 2, 2])
     check_grads(scattered, (x, index), backends=(backend,), order=2)
+
+
+def thomas(w, d):
+    c, x = np.zeros(d.shape), d.copy()
+    for k in range(1, d.shape[0]):
+        a = 0.5 * w[k]
+        c[k] = 0.2 * w[k - 1]
+        inverse = 1.0 / (3.0 - c[k - 1] * a)
+        c[k] = c[k] * inverse
+        x[k] = (x[k] - x[k - 1] * a) * inverse
+    return np.sum(x * x)
+
+
+def test_a_row_is_read_again_where_the_sweep_has_it():
+    """Rows of c and x before they are divided, and the divisor: not also the row of c before."""
+    w, d = np.random.default_rng(0).random((2, 6, 4))
+    floats, integers, _ = counts(thomas, w, d)
+    assert floats == 3 * 5 * 4 and integers == 0
+    check_grads(thomas, (w, d))
