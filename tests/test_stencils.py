@@ -117,6 +117,19 @@ def in_turns_until_small(x, n, m):
     return np.sum(a * a)
 
 
+def scalars_between(x, n, m):
+    a = np.sin(np.arange(n + m + 1) * x)
+    b, c = np.zeros(n + m + 1), np.zeros((m + 1, n + m + 1))
+    for t in range(m):
+        b[:] = a * x
+        s = b[t]  # what the loop before it has just written
+        a[:] = 0.5 * a + s * b
+        c[t + 1] = c[t] + a
+        r = c[t, 0] * c[t + 1, 1 - min(t, 1)]  # rows of which the loop before it writes one
+        a[:] = a + r * b
+    return np.sum(a * a) + np.sum(c)
+
+
 @pytest.mark.parametrize(
     "f",
     [
@@ -126,6 +139,7 @@ def in_turns_until_small(x, n, m):
         two_in_turns_both_in_the_result,
         two_in_turns_of_other_parts,
         in_turns_until_small,
+        scalars_between,
         rows_of_columns,
         a_line,
         a_cube,

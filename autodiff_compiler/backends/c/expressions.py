@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ...ir.build import KnownDim
@@ -33,19 +34,33 @@ class Expressions(State):
 
     def atom(self, v: Value) -> Text:
         """A scalar as a name or a literal, so that it may be read many times."""
-        x = self.text(v)
+        with self.watched() as reads:
+            x = self.text(v)
         if not _is_name_or_literal(x):
-            x = self.local(v, x)
+            x = self.local(v, x, reads)
         return x
 
-    def local(self, v: Value, x: Text) -> Text:
-        """Puts an expression into a constant of its own, unless it is a truth value that is known."""
+    @contextmanager
+    def watched(self) -> Iterator[list[Access]]:
+        """What is read of arrays meanwhile."""
+        outer, self.reads = self.reads, []
+        reads = self.reads
+        yield reads
+        self.reads = outer
+        if outer is not None:
+            outer += reads
+
+    def local(self, v: Value, x: Text, reads: list[Access] | None = None) -> Text:
+        """Puts an expression into a constant of its own, unless it is a truth value that is known.
+
+        `reads`: all that it reads of arrays.
+        """
         if v.type.dtype == BOOL and x.text in ("0", "1"):
             self.env[v] = x
             return x
         name = self.fresh(v)
         early = "[" not in x.text and "(" not in x.text
-        self.w.line(f"const {LOCAL[v.type.dtype]} {name} = {x};", name, early=early)
+        self.w.line(f"const {LOCAL[v.type.dtype]} {name} = {x};", name, early=early, reads=reads)
         self.env[v] = Text(name)
         return self.env[v]
 

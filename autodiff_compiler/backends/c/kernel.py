@@ -306,7 +306,9 @@ class Kernel(Control):
         elif node.op.name in _CHECKED or node.op.name == "ipow":
             self._checked(node)
         else:
-            self.local(node.result, self._scalar(node))
+            with self.watched() as reads:
+                text = self._scalar(node)
+            self.local(node.result, text, reads)
 
     def _checked(self, node: Node) -> None:
         """Arithmetic of Python's ints, which have no limit: what no i64 holds stops the kernel."""

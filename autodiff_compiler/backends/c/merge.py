@@ -73,10 +73,12 @@ def _is_comment(line: Line) -> bool:
 
 
 def _is_movable(line: Line) -> bool:
-    """Scalars and checks that read no array may be worked out before or behind loops over arrays."""
+    """Scalars and checks may be worked out before or behind loops over arrays, if they read none, or
+    if it is known what they read.
+    """
     if line.early or line.late:
         return True
-    if "[" in line.text:
+    if "[" in line.text and not line.reads:
         return False
     plain = all(word in _PURE or not word.startswith("adc_") for word in line.words())
     return bool(_INTEGER.match(line.text) or plain and _NUMBER.match(line.text))
@@ -91,18 +93,29 @@ def _around(lines: list[Line], first: Loop, second: Loop) -> tuple[list[Line], l
         words = set(line.words())
         if _is_comment(line):
             continue
-        if _assigned(first).isdisjoint(words) and late.isdisjoint(words):
+        free = late.isdisjoint(words) and not _meets(line, first)
+        if free and _assigned(first).isdisjoint(words):
             before.append(line)
         elif not _STACK_MOVES.isdisjoint(words):
             return None  # these keep their order
         elif line.late or line.declares and line.declares not in _read(second):
-            if not _assigned(second).isdisjoint(words):
+            if not _assigned(second).isdisjoint(words) or _meets(line, second):
                 return None
             after.append(line)
             late.add(line.declares)
         else:
             return None
     return before, after
+
+
+def _meets(line: Line, loop: Loop) -> bool:
+    """Does the loop perhaps write what the line reads?"""
+    for x in line.reads or ():
+        for y in loop.accesses:
+            if y.writes and (x.buffer is y.buffer or x.buffer.alias or y.buffer.alias):
+                if x.buffer is not y.buffer or x.shape != y.shape or not x.apart(y):
+                    return True
+    return False
 
 
 def _assigned(loop: Loop) -> set[str]:

@@ -24,7 +24,8 @@ class Line:
     """`declares`: the local that the line sets; if nothing reads it, `instead` takes its place.
 
     `early`: the line may as well stand in front of loops over arrays that come before it. `late`: it
-    may as well stand behind those that come after it.
+    may as well stand behind those that come after it. `reads`: all that it touches of memory, if that
+    is known; it may then stand in front of loops that write elsewhere.
     `work`: of the head of a loop whose trips do not meet, how many elements it is for. `parts`: of the
     head of a loop whose trips only add to sums, what these are.
     """
@@ -37,6 +38,7 @@ class Line:
     work: str = ""
     late: bool = False
     parts: Any = None
+    reads: list[Any] | None = None
 
     def words(self) -> list[str]:
         return [] if self.text.startswith("/*") else words_in(self.text)
@@ -77,9 +79,9 @@ class Writer:
 
     def line(
         self, text: str, declares: str = "", instead: str = "", early: bool = False,
-        late: bool = False,
+        late: bool = False, reads: list[Any] | None = None,
     ) -> None:  # fmt: skip
-        self.lines.append(Line(self.depth, text, declares, instead, early, late=late))
+        self.lines.append(Line(self.depth, text, declares, instead, early, late=late, reads=reads))
 
     @contextmanager
     def loop(self, head: str, index: str, pragma: str) -> Iterator[None]:
