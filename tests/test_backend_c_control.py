@@ -665,6 +665,44 @@ def test_a_stack_finds_the_room_that_it_had_and_arrays_have_theirs(tmp_path):
     assert subprocess.run([str(program)]).returncode == 0
 
 
+SCARCE = """
+#include <stdlib.h>
+static int live, none_left;
+static void *scarce_malloc(size_t n) { void *p = malloc(n); live += p != 0; return p; }
+static void *scarce_realloc(void *old, size_t n) {
+  if (none_left) return 0;
+  live += !old;
+  return realloc(old, n);
+}
+static void scarce_free(void *p) { live -= p != 0; free(p); }
+#define malloc scarce_malloc
+#define realloc scarce_realloc
+#define free scarce_free
+"""
+MORE_THAN_THE_LAST_CALL_HAD = """
+int main(void) {
+  for (int call = 0; call < 2; call++) {
+    adc_frame frame = {adc_enter(adc_spare()), 0, 0};
+    adc_stack *s = adc_stack_new(&frame, 7);
+    none_left = call;
+    if ((adc_push(s, 1000, 8 << call) == 0) != call) return 2;
+    adc_leave(&frame, adc_spare());
+  }
+  for (adc_chunk *c = adc_enter(adc_spare()), *next; c; c = next) { next = c->next; free(c); }
+  return live;
+}
+"""
+
+
+def test_room_that_cannot_grow_is_not_lost(tmp_path):
+    words = ("spare", "enter", "leave", "stack_new", "push")
+    lines, _ = helpers({f"adc_{word}" for word in words})
+    source, program = tmp_path / "scarce.c", tmp_path / "scarce"
+    source.write_text("\n".join([SCARCE, *lines, MORE_THAN_THE_LAST_CALL_HAD]))
+    subprocess.run([CC, "-std=gnu99", "-O1", "-w", str(source), "-o", str(program)], check=True)
+    assert subprocess.run([str(program)]).returncode == 0
+
+
 # --- loops that vectorise -------------------------------------------------------------------------
 
 

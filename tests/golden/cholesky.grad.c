@@ -173,8 +173,12 @@ static __attribute__((noinline)) int adc_grow(
   }
   if (!c || c->size < needed) {
     if (more < needed) more = needed;
-    c = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
-    if (!c) return 0;
+    adc_chunk *const grown = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
+    if (!grown) {
+      if (c && !*data) adc_give_back(f, c + 1, owner);
+      return 0;
+    }
+    c = grown;
     c->size = more;
   }
   *data = (char *)(c + 1);
