@@ -29,6 +29,16 @@ def sorted_in_nested_loops(a):
     return a[0] * a[1] + a[2] ** 2 * a[3]
 
 
+@found(np.array([0.3, -0.4]), order=2)
+def infinity_in_two_blocks(x):
+    total = 0.0
+    if x[0] < np.inf:
+        total += np.sum(np.where(x * x < np.inf, x, 0.0))
+    for i in range(2):
+        total += np.sum(np.where(np.sum(x * x, keepdims=True) < np.inf, x, i))
+    return total
+
+
 @found(np.array([0.2, -1.1, -0.3, -1.4]), 0.3, np.array([3, 1, 0, 2]), argnums=(0, 1))
 def choices_within_choices(x, a, order):
     best = 0.2

@@ -117,6 +117,17 @@ def in_turns_until_small(x, n, m):
     return np.sum(a * a)
 
 
+def rows_in_turns(x, n, m):
+    a = np.sin(np.arange(n * 6.0).reshape(n, 6) * x)
+    b = np.zeros((n, 6))
+    for _ in range(m * (n > 4)):  # no trip where there is no such row
+        b[4] = x * a[4]
+        a[4, 1:] = 0.5 * b[4, :-1]
+        b[2, 1:-1] = a[4, 1:-1] * x
+        a[2, 1:-1] = b[2, 1:-1] - b[2, 2:]
+    return np.sum(a * a)
+
+
 def scalars_between(x, n, m):
     a = np.sin(np.arange(n + m + 1) * x)
     b, c = np.zeros(n + m + 1), np.zeros((m + 1, n + m + 1))
@@ -139,6 +150,7 @@ def scalars_between(x, n, m):
         two_in_turns_both_in_the_result,
         two_in_turns_of_other_parts,
         in_turns_until_small,
+        rows_in_turns,
         scalars_between,
         rows_of_columns,
         a_line,

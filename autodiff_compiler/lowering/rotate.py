@@ -74,7 +74,14 @@ class _Rotation(Rewriter):
             if clear is None or clear.operands[1] not in zeros or init not in self.blank:
                 continue
             alone = body.results.count(y) == 1 and _read_by(body, y) == 0
-            if alone and inside.isdisjoint(clear.operands[1:]) and replaced(clear, p, readers):
+            # Slices are clipped; an index is checked in the trip, of which there may be none.
+            clipped = not clear.attrs["index"].strip("s")
+            if (
+                clipped
+                and alone
+                and inside.isdisjoint(clear.operands[1:])
+                and replaced(clear, p, readers)
+            ):
                 found[slot] = clear
         return found
 

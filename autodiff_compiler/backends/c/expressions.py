@@ -36,7 +36,8 @@ class Expressions(State):
         """A scalar as a name or a literal, so that it may be read many times."""
         with self.watched() as reads:
             x = self.text(v)
-        if not _is_name_or_literal(x):
+        made = self.made.get(v)
+        if not _is_name_or_literal(x) and (made is None or made.op is not CONST):
             x = self.local(v, x, reads)
         return x
 
