@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..ir.build import Rewriter
-from ..ir.graph import CONST, FOR, Block, Function, Node, Value, free_values
+from ..ir.graph import CONST, FOR, Block, Function, Node, Value
 from ..ops.index import store
 from .schedule import readers_in, replaced
 
@@ -31,7 +31,7 @@ class _Rotation(Rewriter):
         self.blank: set[Value] = set()
 
     def simple(self, node: Node, operands: Sequence[Value]) -> None:
-        if node.op is CONST and node.attrs["value"] == 0:
+        if _is_zero(node):
             self.zeros.add(node.result)
         elif node.op.name == "full" and node.operands[0] in self.zeros:
             self.blank.add(node.result)
@@ -73,7 +73,7 @@ class _Rotation(Rewriter):
             clear = made.get(y)
             if clear is None or clear.operands[1] not in zeros or init not in self.blank:
                 continue
-            alone = body.results.count(y) == 1 and _read_by(body, y) == 0
+            alone = len(readers[y]) == 2  # the end of the trip, which counts as two
             # Slices are clipped; an index is checked in the trip, of which there may be none.
             clipped = not clear.attrs["index"].strip("s")
             if (
@@ -96,8 +96,3 @@ def _like(v: Value) -> Value:
 
 def _is_zero(node: Node) -> bool:
     return node.op is CONST and node.attrs["value"] == 0
-
-
-def _read_by(block: Block, v: Value) -> int:
-    inner = (x for n in block.nodes for b in n.blocks for x in free_values(b))
-    return sum(n.operands.count(v) for n in block.nodes) + sum(x is v for x in inner)

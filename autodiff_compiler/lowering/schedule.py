@@ -33,7 +33,7 @@ def _block(block: Block, zeros: set[Value]) -> Block:
     while at < len(nodes):
         node = nodes[at]
         if node.op.name in ("store", "add_at"):
-            at += _movereaders_in(nodes, at, readers)
+            at += _move_readers(nodes, at, readers)
         at += 1
     _clear_late(nodes, readers, zeros)
     _gather_adds(nodes, readers, zeros)
@@ -41,7 +41,7 @@ def _block(block: Block, zeros: set[Value]) -> Block:
 
 
 def readers_in(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
-    """Who reads each value; a result of the block counts as read by nobody that could move."""
+    """Who reads each value; a result of the block counts as read twice, by nobody that could move."""
     readers: dict[Value, list[Node]] = {}
     for node in nodes:
         inner = [v for b in node.blocks for v in free_values(b)]
@@ -52,7 +52,7 @@ def readers_in(block: Block, nodes: list[Node]) -> dict[Value, list[Node]]:
     return readers
 
 
-def _movereaders_in(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) -> int:
+def _move_readers(nodes: list[Node], at: int, readers: dict[Value, list[Node]]) -> int:
     """Moves the only readers of loads from what `nodes[at]` consumes in front of it; says how many."""
     base = nodes[at].operands[0]
     loads = [n for n in readers.get(base, ()) if n.op.name == "load" and n.operands[0] is base]

@@ -139,10 +139,8 @@ class Gather(Nests):
     def _reads_base(self, node: Node) -> bool:
         """Does what is added read the array that it is added to?"""
         at = [ZERO if d == 1 else Text(f"${k}") for k, d in enumerate(self._part_dims(node))]
-        with self.dry_run():
-            self.reads = []
+        with self.dry_run(), self.watched() as reads:
             self.element(node.operands[1], self.spread_part(node, at))
-            reads, self.reads = self.reads, None
         return any(r.buffer is self.storage.where[node.operands[0]] for r in reads)
 
     def _part_dims(self, node: Node) -> list[KnownDim]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .prelude import math_names
 from .writer import Line, Loop, flat, words_in
@@ -110,12 +111,10 @@ def _around(lines: list[Line], first: Loop, second: Loop) -> tuple[list[Line], l
 
 def _meets(line: Line, loop: Loop) -> bool:
     """Does the loop perhaps write what the line reads?"""
-    for x in line.reads or ():
-        for y in loop.accesses:
-            if y.writes and (x.buffer is y.buffer or x.buffer.alias or y.buffer.alias):
-                if x.buffer is not y.buffer or x.shape != y.shape or not x.apart(y):
-                    return True
-    return False
+    return any(
+        x.buffer is not y.buffer or x.shape != y.shape or not x.apart(y)
+        for x, y in _pairs(line.reads or (), loop.accesses)
+    )
 
 
 def _assigned(loop: Loop) -> set[str]:
@@ -155,17 +154,17 @@ def _calls(loop: Loop) -> int:
     return sum(word in _MATH for line in flat(loop.children) for word in line.words())
 
 
-def _pairs(a: Loop, b: Loop):
+def _pairs(a: Sequence[Any], b: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """Pairs of uses of one buffer, one of them a write."""
-    for x in a.accesses:
-        for y in b.accesses:
+    for x in a:
+        for y in b:
             if x.writes or y.writes:
                 if x.buffer is y.buffer or x.buffer.alias or y.buffer.alias:
                     yield x, y
 
 
 def _apart(a: Loop, b: Loop, index: str) -> bool:
-    for x, y in _pairs(a, b):
+    for x, y in _pairs(a.accesses, b.accesses):
         if x.buffer is not y.buffer or x.shape != y.shape:
             return False
         if x.adds and y.adds or x.apart(y):
@@ -192,7 +191,7 @@ def _same_elements(a: Loop, b: Loop) -> bool:
         x.buffer is y.buffer
         and x.shape == y.shape
         and (x.index == y.index and any(_follows(s, a.index) for s in x.index) or x.apart(y))
-        for x, y in _pairs(a, b)
+        for x, y in _pairs(a.accesses, b.accesses)
     )
 
 

@@ -148,9 +148,8 @@ class Nests(Expressions):
         at = [ZERO if d == 1 else Text(f"${k}") for k, d in enumerate(dims)]
         with self.dry_run():
             target = tuple(i.text for i in self.place(node.attrs["index"], index_values, at))
-            self.reads = []
-            self.element(value, self._spread(value, at, dims))
-            reads, self.reads = self.reads, None
+            with self.watched() as reads:
+                self.element(value, self._spread(value, at, dims))
         touching = [r for r in reads if r.buffer is self.storage.where[base]]
         if "a" in node.attrs["index"]:
             return bool(touching)
