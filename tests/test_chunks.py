@@ -1,5 +1,8 @@
 """What is done row by row, done in chunks of rows: which programs, and the same numbers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -162,3 +165,20 @@ def test_memory_is_that_of_a_chunk():
     assert chunked(function, args)
     text = function.specialize(*args).c_source
     assert "adc_alloc(&frame, adc_times(adc_times(x_n0" not in text
+
+
+SHOW = """
+import autodiff_compiler as ad
+from benchmarks import registry
+program = registry.load("gmm_matrix")
+kernel = ad.value_and_grad(program.primal, program.argnums, backend="c")
+print(kernel.specialize(*program.data(*program.tiny)).c_source)
+"""
+
+
+def test_the_same_text_in_each_process():
+    """How long a chunk is hangs on many sizes: they are added up in the order of the program."""
+    command = [sys.executable, "-c", SHOW]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(6)]
+    texts = {process.communicate(timeout=300)[0] for process in running}
+    assert len(texts) == 1 and b"adc_floordivi" in texts.pop()

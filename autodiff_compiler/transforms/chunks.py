@@ -61,7 +61,7 @@ class Region:
         self.same = _same_lengths(function, n)
         self.nodes: list[Node] = []
         self.sums: list[Value] = []
-        self.rows: set[Value] = set()
+        self.rows: dict[Value, None] = {}
         #: Arrays with such rows from outside: sliced on entry.
         self.inputs: dict[Value, None] = {}
         #: Nodes outside that come behind the loop, because they need a sum.
@@ -107,7 +107,7 @@ class Region:
         if self.axis(node.result) is None:
             self.sums.append(node.result)
         else:
-            self.rows.add(node.result)
+            self.rows[node.result] = None
 
     # --- which nodes work row by row --------------------------------------------------------------
 
