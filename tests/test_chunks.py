@@ -168,6 +168,8 @@ def test_memory_is_that_of_a_chunk():
 
 
 SHOW = """
+import sys
+elsewhere = [type("T", (), {})() for _ in range(int(sys.argv[1]) * 37)]
 import autodiff_compiler as ad
 from benchmarks import registry
 program = registry.load("gmm_matrix")
@@ -178,7 +180,7 @@ print(kernel.specialize(*program.data(*program.tiny)).c_source)
 
 def test_the_same_text_in_each_process():
     """How long a chunk is hangs on many sizes: they are added up in the order of the program."""
-    command = [sys.executable, "-c", SHOW]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(6)]
+    commands = ([sys.executable, "-c", SHOW, str(k)] for k in range(6))
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in commands]
     texts = {process.communicate(timeout=300)[0] for process in running}
     assert len(texts) == 1 and b"adc_floordivi" in texts.pop()
