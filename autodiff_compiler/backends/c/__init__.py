@@ -48,8 +48,7 @@ def emit_many(
     kernels = []
     for function, symbol in functions:
         first = len(function.results) - len(params)
-        kernel = Kernel(function, {first + k: p for k, p in enumerate(params)}, symbol)
-        kernel.threads = threads
+        kernel = Kernel(function, {first + k: p for k, p in enumerate(params)}, symbol, threads)
         kernels.append((kernel, kernel.write()))
     words = set().union(*(kernel.words() for kernel, _ in kernels))
     pasted, words = helpers(words)

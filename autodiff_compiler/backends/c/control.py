@@ -48,9 +48,6 @@ class ForHead:
 
 
 class Control(Memory):
-    #: in how many parts big loops are shared out
-    threads = 1
-
     def block(self, block: Block) -> None:
         raise NotImplementedError
 

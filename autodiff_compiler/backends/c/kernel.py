@@ -263,6 +263,8 @@ class Kernel(Control):
             self._reshape(node, name)
         elif node.op.name == "copy" and node.operands[0] not in self.fusion.inlined:
             self.copy(Copy(self.storage.where[v], node.operands[0]))
+        elif node.op.name == "blank":
+            return
         elif not self._turn_over(node):
             self.materialise(node)
 
@@ -408,6 +410,8 @@ class Kernel(Control):
             self.store(node)
         elif name == "slice":
             self._slice(node)
+        elif name in ("row", "set_row", "settled_rows"):
+            self.row_node(node)
         elif name == "nonzero":
             self.nonzero(node)
         elif name == "distinct":

@@ -9,7 +9,7 @@ from ...ir.graph import Node, Value
 from ...ir.types import Array, Stack
 from ...lowering.buffers import Buffer, Copy
 from ..text import Text
-from .spell import ELEMENT
+from .spell import ELEMENT, ZERO
 from .stacks import Stacks
 
 __all__ = ["Memory"]
@@ -44,6 +44,26 @@ class Memory(Stacks):
         given = shape if sizes else "0"
         self.w.line(f"ADC_MEMORY(call->alloc(call, {place}, {given}, &{data}) == 0);", early=True)
         self.w.line(f"{ELEMENT[v.type.dtype]} *{name} = {data};", early=True)
+
+    def row_node(self, node: Node) -> None:
+        """A row of a result that is worked out in its place or aside, and what puts it there."""
+        if node.op.name == "settled_rows":
+            self.w.line("adc_rows_settled();")
+            return
+        base, *index = node.operands
+        *_, row = node.operands[:2] if node.op.name == "set_row" else node.results
+        at = index[node.op.name == "set_row"]
+        sizes, kind = self.shape(base), ELEMENT[base.type.dtype]
+        start = self.offset([self.text(at), *(ZERO for _ in sizes[1:])], sizes)
+        place = f"&{self.name_of(base)}[{start}]"
+        length = f"{self.count(sizes[1:]).at(70)} * sizeof({kind})"
+        if node.op.name == "set_row":
+            self.w.line(f"adc_set_row({place}, {self.name_of(row)}, {length});")
+            return
+        name = self.pointer(self.storage.births[row])
+        whole = f"{self.count(sizes).at(70)} * sizeof({kind})"
+        self.w.line(f"{kind} *{name} = adc_row(&frame, {place}, {length}, {whole});")
+        self.w.line(f"ADC_MEMORY({name});")
 
     def new_buffer(self, buffer: Buffer) -> None:
         name = self.pointer(buffer)

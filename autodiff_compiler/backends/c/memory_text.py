@@ -141,6 +141,54 @@ static inline void adc_copy(void *to, const void *from, long long count, long lo
 }
 """,
     """
+/* Larger results are put past the caches. */
+#ifndef ADC_ASIDE
+#define ADC_ASIDE (16LL << 20)
+#endif
+""",
+    """
+/* memory for a row of a result of `whole` bytes: its place, or aside */
+static inline void *adc_row(adc_frame *f, void *place, long long bytes, long long whole) {
+  return whole < ADC_ASIDE ? place : adc_alloc(f, bytes, 1);
+}
+""",
+    """
+typedef double adc_line __attribute__((vector_size(32), may_alias));
+""",
+    """
+#ifdef __clang__
+#define ADC_STREAM(to, from) __builtin_nontemporal_store(from, to)
+#elif defined __AVX__
+#define ADC_STREAM(to, from) __builtin_ia32_movntpd256((double *)(to), from)
+#else
+#define ADC_STREAM(to, from) (*(to) = (from))
+#endif
+""",
+    """
+/* puts a row in its place, past the caches */
+static void adc_set_row(void *place, const void *row, long long bytes) {
+  char *to = place;
+  const char *from = row;
+  if (to == from) return;
+  long long head = -(long long)(__SIZE_TYPE__)to & 31, k = head < bytes ? head : bytes;
+  memcpy(to, from, (__SIZE_TYPE__)k);
+  for (; k + 32 <= bytes; k += 32) {
+    adc_line x;
+    memcpy(&x, from + k, sizeof x);
+    ADC_STREAM((adc_line *)(to + k), x);
+  }
+  memcpy(to + k, from + k, (__SIZE_TYPE__)(bytes - k));
+}
+""",
+    """
+/* from here on every processor sees them */
+static inline void adc_rows_settled(void) {
+#ifdef __SSE2__
+  __builtin_ia32_sfence();
+#endif
+}
+""",
+    """
 static int adc_less(const long long *a, const long long *b, long long width) {
   for (long long k = 0; k < width; k++) if (a[k] != b[k]) return a[k] < b[k];
   return 0;

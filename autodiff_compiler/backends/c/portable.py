@@ -92,6 +92,7 @@ class PortableKernel(Kernel):
     """
 
     library = False
+    aside = False
 
     def __init__(
         self, function: Function, symbol: str, interface: Interface, codes: Codes, sized: bool

@@ -19,6 +19,7 @@ from ...lowering.fusion import Fusion
 from ...lowering.invariants import settled
 from ...lowering.ranges import Ranges
 from ...lowering.rotate import rotated
+from ...lowering.rows import by_rows
 from ...lowering.schedule import scheduled
 from ...lowering.shapes import with_dims
 from ...lowering.storage import Storage
@@ -89,9 +90,18 @@ class Flat:
 class State:
     #: Whether the kernel is handed a table of a library's functions.
     library = True
+    #: Whether rows of large results are worked out aside.
+    aside = True
 
-    def __init__(self, function: Function, inplace: Mapping[int, int], symbol: str) -> None:
-        shaped = with_dims(scheduled(rotated(settled(inverted(function)))))
+    def __init__(
+        self, function: Function, inplace: Mapping[int, int], symbol: str, threads: int = 1
+    ) -> None:
+        function = rotated(settled(inverted(function)))
+        # Loops that only add may be shared out; one that sets rows would not be.
+        rowwise = self.aside and threads == 1
+        shaped = with_dims(scheduled(by_rows(function) if rowwise else function))
+        #: in how many parts big loops are shared out
+        self.threads = threads
         self.function = shaped.function
         self.symbol = symbol
         self.dims = shaped.dims
