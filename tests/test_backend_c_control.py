@@ -703,6 +703,51 @@ def test_room_that_cannot_grow_is_not_lost(tmp_path):
     assert subprocess.run([str(program)]).returncode == 0
 
 
+LONG_CHUNKS = """
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+"""
+PUSHED_AND_POPPED = """
+int main(void) {
+  const long long n = 3000000;
+  for (int call = 0; call < 3; call++) {
+    adc_frame frame = {adc_enter(adc_spare()), 0, 0};
+    adc_stack *s = adc_stack_new(&frame, 7), *t = adc_stack_new(&frame, 8);
+    double *a = adc_alloc(&frame, 700000, 8), *b = adc_alloc(&frame, 800000, 8);
+    memset(a, 1, 700000 * 8);
+    for (long long k = 0; k < n; k++) {
+      *(double *)adc_push(s, 1, 8) = k;
+      if (k % 3 == 0) *(double *)adc_push(t, 1, 8) = -k;
+    }
+    memset(b, 2, 800000 * 8);
+#ifdef ADC_LARGE_PAGE
+    if (!((adc_chunk *)s->data - 1)->mapped) return 2;
+#endif
+    for (long long k = n - 1; k >= 0; k--) {
+      if (*(double *)adc_pop(s, 1, 8) != k) return 3;
+      if (k % 3 == 0 && *(double *)adc_pop(t, 1, 8) != -k) return 4;
+    }
+    for (long long k = 0; k < 700000 * 8; k++) if (((char *)a)[k] != 1) return 5;
+    for (long long k = 0; k < 800000 * 8; k++) if (((char *)b)[k] != 2) return 6;
+    adc_leave(&frame, adc_spare());
+  }
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("keep", ["", "#define ADC_KEEP 0"])
+def test_long_chunks_keep_what_is_in_them_as_they_grow(keep, tmp_path):
+    words = ("spare", "enter", "leave", "alloc", "stack_new", "push", "pop")
+    lines, _ = helpers({f"adc_{word}" for word in words})
+    source, program = tmp_path / "long.c", tmp_path / "long"
+    source.write_text("\n".join([LONG_CHUNKS, keep, *lines, PUSHED_AND_POPPED]))
+    subprocess.run([CC, "-std=gnu99", "-O1", "-w", str(source), "-o", str(program)], check=True)
+    assert subprocess.run([str(program)]).returncode == 0
+
+
 # --- loops that vectorise -------------------------------------------------------------------------
 
 

@@ -17,9 +17,11 @@ typedef struct adc_call {
   void *const *table;
 } adc_call;
 
-void *malloc(__SIZE_TYPE__);
 void *realloc(void *, __SIZE_TYPE__);
 void free(void *);
+void *mmap(void *, __SIZE_TYPE__, int, int, int, long);
+void *mremap(void *, __SIZE_TYPE__, __SIZE_TYPE__, int, ...);
+int munmap(void *, __SIZE_TYPE__);
 int madvise(void *, __SIZE_TYPE__, int);
 void *memcpy(void *, const void *, __SIZE_TYPE__);
 void *memset(void *, int, __SIZE_TYPE__);
@@ -46,7 +48,7 @@ void *memset(void *, int, __SIZE_TYPE__);
 
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. `owner`: of
    one that waits for a stack, so that each stack finds the room that it had in the last call. */
-typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, pad[4]; } adc_chunk;
+typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, mapped, pad[3]; } adc_chunk;
 
 /* A sequence of elements, one behind the other. `ends`: where each ends, if they are arrays. */
 typedef struct adc_stack {
@@ -59,13 +61,57 @@ typedef struct adc_stack {
 
 typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_frame;
 
-/* on Linux: pages of a long chunk may be large ones (MADV_HUGEPAGE), as those of NumPy's arrays */
-static __attribute__((noinline)) void adc_large_pages(adc_chunk *c) {
-#ifdef __linux__
-  char *page = (char *)c + (-(__SIZE_TYPE__)c & 4095);
-  if (c->size >= 1 << 22) madvise(page, (__SIZE_TYPE__)((char *)(c + 1) + c->size - page), 14);
+/* On Linux long chunks are mappings of whole large pages (MADV_HUGEPAGE), as long arrays of NumPy's ask
+   for: they are soon touched, and grow without being copied. */
+#if defined __linux__ && (defined __x86_64__ || defined __aarch64__)
+#define ADC_LARGE_PAGE ((__SIZE_TYPE__)1 << 21)
+#endif
+
+#ifdef ADC_LARGE_PAGE
+/* the same as `adc_resize`, as a mapping */
+static adc_chunk *adc_map(adc_chunk *c, __SIZE_TYPE__ bytes) {
+  char *const all = mmap(0, bytes + ADC_LARGE_PAGE, 3, 0x22, -1, 0); /* our own, to read and write */
+  if (all == (char *)-1) return 0;
+  const __SIZE_TYPE__ before = -(__SIZE_TYPE__)all & (ADC_LARGE_PAGE - 1);
+  char *const to = all + before;
+  if (before) munmap(all, before);
+  munmap(to + bytes, ADC_LARGE_PAGE - before);
+  if (c && c->mapped) {
+    if (mremap(c, (__SIZE_TYPE__)c->mapped, bytes, 3, to) != to) return 0; /* 3: moved, to just there */
+  } else {
+    madvise(to, bytes, 14);
+    if (c) memcpy(to, c, (__SIZE_TYPE__)c->size + sizeof *c);
+    free(c);
+  }
+  c = (adc_chunk *)to;
+  c->mapped = (long long)bytes;
+  c->size = (long long)(bytes - sizeof *c - 64);
+  return c;
+}
+#endif
+
+/* a chunk for `room` bytes that begins as `c` does, which is gone then; or null, and `c` is as it was */
+static __attribute__((noinline)) adc_chunk *adc_resize(adc_chunk *c, long long room) {
+  const __SIZE_TYPE__ bytes = (__SIZE_TYPE__)room + sizeof *c + 64;
+  adc_chunk *made = 0;
+#ifdef ADC_LARGE_PAGE
+  if (bytes > 2 * ADC_LARGE_PAGE) {
+    made = adc_map(c, (bytes + ADC_LARGE_PAGE - 1) & -ADC_LARGE_PAGE);
+    if (made || (c && c->mapped)) return made;
+  }
+#endif
+  made = realloc(c, bytes);
+  if (made) made->mapped = 0;
+  if (made) made->size = room;
+  return made;
+}
+
+static void adc_drop(adc_chunk *c) {
+#ifdef ADC_LARGE_PAGE
+  if (c->mapped) munmap(c, (__SIZE_TYPE__)c->mapped);
+  else free(c);
 #else
-  (void)c;
+  free(c);
 #endif
 }
 
@@ -83,11 +129,9 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
     long long room = f->now ? 2 * f->now->size : 1 << 16;
     if (room > 1 << 24) room = 1 << 24;
     if (room < bytes) room = bytes;
-    c = malloc((__SIZE_TYPE__)room + sizeof *c + 64);
+    c = adc_resize(0, room);
     if (!c) return 0;
-    c->size = room;
     c->used = c->owner = 0;
-    adc_large_pages(c);
     /* what is too small for this array may still do for a later one */
     if (f->now) { c->next = f->now->next; f->now->next = c; }
     else { c->next = f->first; f->first = c; }
@@ -136,7 +180,7 @@ static void adc_leave(adc_frame *f, adc_chunk **keep) {
   c = kept > ADC_KEEP ? f->first : __atomic_exchange_n(keep, f->first, __ATOMIC_ACQ_REL);
   while (c) {
     adc_chunk *next = c->next;
-    free(c);
+    adc_drop(c);
     c = next;
   }
 }
@@ -167,13 +211,12 @@ static __attribute__((noinline)) int adc_grow(
   }
   if (!c || c->size < needed) {
     if (more < needed) more = needed;
-    adc_chunk *const grown = realloc(c, (__SIZE_TYPE__)more + sizeof *c);
+    adc_chunk *const grown = adc_resize(c, more);
     if (!grown) {
       if (c && !*data) adc_give_back(f, c + 1, owner);
       return 0;
     }
     c = grown;
-    c->size = more;
   }
   *data = (char *)(c + 1);
   *room = c->size;

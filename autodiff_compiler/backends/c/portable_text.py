@@ -344,7 +344,14 @@ static void adc_leave(adc_frame *f) {
   }
 }
 """
-_RESIZE = "f->memory->resize(f->memory->context, "
+_RESIZE = """
+/* a chunk for `room` bytes that begins as `c` does, which is gone then; or null, and `c` is as it was */
+static adc_chunk *adc_resize(adc_frame *f, adc_chunk *c, long long room) {
+  adc_chunk *const made = f->memory->resize(f->memory->context, c, (size_t)room + sizeof *c + 64);
+  if (made) made->size = room;
+  return made;
+}
+"""
 
 
 def helper_table(sized: bool, name: str) -> dict[str, str]:
@@ -360,7 +367,9 @@ def helper_table(sized: bool, name: str) -> dict[str, str]:
                 "adc_tile",
                 "adc_spare",
                 "ADC_KEEP",
-                "adc_large_pages",
+                "ADC_LARGE_PAGE",
+                "adc_map",
+                "adc_drop",
             )
         ):
             continue
@@ -374,9 +383,9 @@ def helper_table(sized: bool, name: str) -> dict[str, str]:
     table["adc_frame"] = _FRAME.replace("NAME", name)
     table["adc_leave"] = _LEAVE
     del table["adc_enter"]
-    alloc = _once(table["adc_alloc"], "malloc(", f"{_RESIZE}0, ")
-    table["adc_alloc"] = _once(alloc, "    adc_large_pages(c);\n", "")
-    table["adc_grow"] = _once(table["adc_grow"], "realloc(c, ", f"{_RESIZE}c, ")
+    table["adc_resize"] = _RESIZE
+    for key in ("adc_alloc", "adc_grow"):
+        table[key] = _once(table[key], "adc_resize(", "adc_resize(f, ")
     return table
 
 
