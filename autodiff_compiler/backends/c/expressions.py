@@ -248,7 +248,7 @@ class Expressions(State):
         per_axis = parts(letters, operands)
         arrays = [p[0] for letter, p in zip(letters, per_axis) if letter == "a"]
         wide = self._broadcast(arrays, of_arrays)
-        out = []
+        out: list[Text] = []
         for letter, p in zip(letters, per_axis):
             if letter == "i":
                 at = self.text(p[0])

@@ -91,11 +91,11 @@ class Sharing:
                 out += self._shared_lines(item, body) if body else [item]
                 continue
             if isinstance(item, Line) and item.parts is not None:
-                body = _block_of(item, waiting)
+                trip = _block_of(item, waiting)
                 region = _region(self.threads, "{work}")
-                made = in_parts(item, body, self.outer, self.threads, self.names, region)
+                made = in_parts(item, trip, self.outer, self.threads, self.names, region)
                 if made is not None:
-                    del waiting[: len(body)]
+                    del waiting[: len(trip)]
                     out += made
                     continue
             plan = _plan(item) if isinstance(item, Loop) else None
