@@ -19,6 +19,7 @@ the cond does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -142,6 +143,16 @@ def walk(block: Block) -> Iterator[Node]:
         yield node
         for inner in node.blocks:
             yield from walk(inner)
+
+
+def count_reads(block: Block) -> Counter[Value]:
+    """How often each value is read in the block, by nodes and as a result of blocks."""
+    counts = Counter(block.results)
+    for node in walk(block):
+        counts.update(node.operands)
+        for inner in node.blocks:
+            counts.update(inner.results)
+    return counts
 
 
 def free_values(block: Block) -> list[Value]:

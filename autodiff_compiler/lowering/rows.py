@@ -7,7 +7,6 @@ worked out aside, and then stored past the caches: what the program reads again 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,10 +18,10 @@ from ..ir.graph import (
     Node,
     Value,
     carried_init,
+    count_reads,
     free_values,
     slot_params,
     slot_yields,
-    walk,
 )  # fmt: skip
 from ..ir.types import I64, Array, Type
 from ..ops.index import add_at, load, store
@@ -71,7 +70,7 @@ class _Rows(Rewriter):
     def __init__(self, function: Function) -> None:
         super().__init__()
         self.ranges = Ranges(function)
-        self.uses = _uses(function)
+        self.uses = count_reads(function.block)
         self.results = set(function.results)
         made = {n.result: n for n in function.block.nodes if n.op is full}
         self.found = {n: self.rowwise(n, made) for n in function.block.nodes if n.op is FOR}
@@ -88,7 +87,11 @@ class _Rows(Rewriter):
         slots = zip(carried_init(loop), slot_params(loop), slot_yields(loop), loop.results)
         for k, (init, p, y, result) in enumerate(slots):
             fills = made.get(init)
-            if fills is None or len(fills.operands) < 3 or not self.all_rows(loop, fills.operands[1]):
+            if (
+                fills is None
+                or len(fills.operands) < 3
+                or not self.all_rows(loop, fills.operands[1])
+            ):
                 continue
             # Nothing but the function's caller reads what the loop leaves.
             if self.uses[init] != 1 or self.uses[result] != 1 or result not in self.results:
@@ -167,10 +170,10 @@ class _Rows(Rewriter):
         self.nodes(body.nodes)
         ends = [self.env[v] for v in body.results]
         for row in found:
-            whole = self.region(row)
-            base = slots[row.slot]
-            attrs = {"index": "i" + whole[0], "ones": tuple(k + 1 for k in whole[1])}
-            ends[row.slot] = self.b.emit(_SET_ROW, base, ends[row.slot], counter, *whole[2], **attrs)
+            letters, ones, index = self.region(row)
+            attrs = {"index": "i" + letters, "ones": tuple(k + 1 for k in ones)}
+            stored = [slots[row.slot], ends[row.slot], counter, *index]
+            ends[row.slot] = self.b.emit(_SET_ROW, *stored, **attrs)
         block = self.b.close([counter, *slots], ends)
         self.b.span = node.span
         results = list(self.b.for_(operands[:3], operands[3:], block, node.attrs))
@@ -192,13 +195,3 @@ class _Rows(Rewriter):
         ones = tuple(k for k, one in enumerate(row.made.attrs["ones"][1:]) if one)
         zero, one = self.b.const(0, I64), self.b.const(1, I64)
         return "s" * len(sizes), ones, [x for n in sizes for x in (zero, self.env[n], one)]
-
-
-def _uses(function: Function) -> Counter[Value]:
-    counted = Counter(function.results)
-    for node in walk(function.block):
-        counted.update(node.operands)
-        for block in node.blocks:
-            counted.update(block.results)
-    return counted
-

@@ -7,8 +7,6 @@ that the trips can be done side by side, and a gradient need not put back what a
 
 from __future__ import annotations
 
-from collections import Counter
-
 from ..ir.build import Rewriter
 from ..ir.graph import (
     CONST,
@@ -19,10 +17,10 @@ from ..ir.graph import (
     Node,
     Value,
     carried_init,
+    count_reads,
     free_values,
     slot_params,
     slot_yields,
-    walk,
 )  # fmt: skip
 from ..ir.types import Array
 from ..ops.index import add_at, load, parts, slice_, store
@@ -48,11 +46,7 @@ class _Privatise(Rewriter):
         super().__init__()
         self.known = Indices(function)
         self.changed = False
-        self.read = Counter(function.results)
-        for node in walk(function.block):
-            self.read.update(node.operands)
-            for block in node.blocks:
-                self.read.update(block.results)
+        self.read = count_reads(function.block)
 
     def node(self, node: Node) -> None:
         if node.op is FOR:

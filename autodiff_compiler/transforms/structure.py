@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from ..ir.graph import (
     body_of,
     carried_init,
     consumed_slots,
+    count_reads,
     free_values,
     slot_params,
     slot_yields,
@@ -90,15 +90,13 @@ class Structure:
         #: by loop of sums: the reverse of one trip, and the outer values that it reads
         self.reversed_trips: dict[Node, tuple[Function, list[Value]]] = {}
         #: how often a value is read
-        self.reads: Counter[Value] = Counter()
+        self.reads = count_reads(self.top)
         self._index(self.top)
 
     def _index(self, block: Block) -> None:
         for p in block.params:
             self._define(p, Place(block, -1))
-        self.reads.update(block.results)
         for k, node in enumerate(block.nodes):
-            self.reads.update(node.operands)
             place = self.node_place[node] = Place(block, k)
             for inner in node.blocks:
                 self.parent[inner] = node

@@ -69,7 +69,7 @@ typedef struct adc_frame { adc_chunk *first, *now; adc_stack *stacks; } adc_fram
 #endif
 
 #ifdef ADC_LARGE_PAGE
-/* the same as `adc_resize`, as a mapping */
+/* the same as `adc_resize`, as a mapping; where a move fails, addresses may be lost, but no memory */
 static adc_chunk *adc_map(adc_chunk *c, __SIZE_TYPE__ bytes) {
   char *const all = mmap(0, bytes + ADC_LARGE_PAGE, 3, 0x22, -1, 0); /* our own, to read and write */
   if (all == (char *)-1) return 0;
@@ -102,8 +102,9 @@ static __attribute__((noinline)) adc_chunk *adc_resize(adc_chunk *c, long long r
   }
 #endif
   made = realloc(c, bytes);
-  if (made) made->mapped = 0;
-  if (made) made->size = room;
+  if (!made) return 0;
+  made->mapped = 0;
+  made->size = room;
   return made;
 }
 

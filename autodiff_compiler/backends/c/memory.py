@@ -50,14 +50,15 @@ class Memory(Stacks):
         if node.op.name == "settled_rows":
             self.w.line("adc_rows_settled();")
             return
-        base, *index = node.operands
-        *_, row = node.operands[:2] if node.op.name == "set_row" else node.results
-        at = index[node.op.name == "set_row"]
+        puts = node.op.name == "set_row"
+        base, row, at = (
+            node.operands[:3] if puts else (node.operands[0], node.result, node.operands[1])
+        )
         sizes, kind = self.shape(base), ELEMENT[base.type.dtype]
         start = self.offset([self.text(at), *(ZERO for _ in sizes[1:])], sizes)
         place = f"&{self.name_of(base)}[{start}]"
         length = f"{self.count(sizes[1:]).at(70)} * sizeof({kind})"
-        if node.op.name == "set_row":
+        if puts:
             self.w.line(f"adc_set_row({place}, {self.name_of(row)}, {length});")
             return
         name = self.pointer(self.storage.births[row])
