@@ -133,6 +133,12 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 
+/* the memory of `room` elements that nothing reads any more, if it is enough; or new memory */
+static __attribute__((noinline)) void *adc_again(
+    adc_frame *f, void *old, long long room, long long count, long long size) {
+  return count >= 0 && count <= room ? old : adc_alloc(f, count, size);
+}
+
 static void adc_give_back(adc_frame *f, void *data, long long owner) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
@@ -191,13 +197,20 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   const long long a_n0 = in[0].a.shape[0];
   const long long b_n0 = in[1].a.shape[0];
   /* helper_writes.py:10: a, b = a.copy(), b.copy() */
-  double *a_1 = adc_alloc(&frame, a_n0, sizeof(double));
-  ADC_MEMORY(a_1);
+  const long long shape[] = {a_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 1, shape, &data) == 0);
+  double *d_b_2 = data;
+  double *a_1 = d_b_2; /* which is not written yet */
   adc_copy(a_1, a, a_n0, sizeof(double));
   double *a_old = adc_alloc(&frame, a_n0, sizeof(double));
   ADC_MEMORY(a_old);
   adc_copy(a_old, a_1, a_n0, sizeof(double));
-  double *b_1 = adc_alloc(&frame, b_n0, sizeof(double));
+  const long long shape_1[] = {a_n0};
+  void *data_1;
+  ADC_MEMORY(call->alloc(call, 0, shape_1, &data_1) == 0);
+  double *d_a_2 = data_1;
+  double *b_1 = adc_again(&frame, d_a_2, a_n0, b_n0, sizeof(double));
   ADC_MEMORY(b_1);
   adc_copy(b_1, b, b_n0, sizeof(double));
   double *b_old = adc_alloc(&frame, b_n0, sizeof(double));
@@ -253,11 +266,7 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
     t_9 += -t_18 * t_5[i] * t_7 * t_8;
   }
   const double t_10 = t_9 * 0.5 / t_4;
-  const long long shape[] = {a_n0};
-  void *data;
-  ADC_MEMORY(call->alloc(call, 1, shape, &data) == 0);
-  double *d_b_2 = data;
-  double *t_11 = adc_alloc(&frame, a_n0, sizeof(double));
+  double *t_11 = adc_again(&frame, t_5, b_n0, a_n0, sizeof(double));
   ADC_MEMORY(t_11);
   const double t_12 = adc_scale(t_1);
   const double t_13 = 1.0 / (t_1 * t_12);
@@ -272,10 +281,6 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
     t_14 += -t_19 * t_2[i] * t_12 * t_13;
   }
   const double t_15 = t_14 * 0.5 / t_1;
-  const long long shape_1[] = {a_n0};
-  void *data_1;
-  ADC_MEMORY(call->alloc(call, 0, shape_1, &data_1) == 0);
-  double *d_a_2 = data_1;
   #pragma omp simd
   for (long long i = 0; i < a_n0; i++) {
     const double d_a_1 = t_15 * a_old[i];

@@ -273,11 +273,17 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
   adc_stack *tape_x = adc_stack_new(&frame, 0);
   ADC_MEMORY(tape_x);
   /* leapfrog.py:5: x, v = position.copy(), velocity.copy() */
-  double *x = adc_alloc(&frame, position_n0, sizeof(double));
-  ADC_MEMORY(x);
+  const long long shape[] = {position_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *result = data;
+  double *x = result; /* which is not written yet */
   adc_copy(x, position, position_n0, sizeof(double));
-  double *v = adc_alloc(&frame, velocity_n0, sizeof(double));
-  ADC_MEMORY(v);
+  const long long shape_1[] = {velocity_n0};
+  void *data_1;
+  ADC_MEMORY(call->alloc(call, 1, shape_1, &data_1) == 0);
+  double *result_1 = data_1;
+  double *v = result_1; /* which is not written yet */
   adc_copy(v, velocity, velocity_n0, sizeof(double));
   /* leapfrog.py:6: for _ in range(steps): */
   for (long long i_1 = 0; i_1 < steps; i_1++) {
@@ -364,15 +370,7 @@ int adc_grad_final_energy(const adc_leaf *in, adc_leaf *out, adc_call *call, lon
     d_v_next = old_d_v_1;
     adc_release(&frame, mark_1);
   }
-  const long long shape[] = {position_n0};
-  void *data;
-  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
-  double *result = data;
   adc_copy(result, d_x, position_n0, sizeof(double));
-  const long long shape_1[] = {velocity_n0};
-  void *data_1;
-  ADC_MEMORY(call->alloc(call, 1, shape_1, &data_1) == 0);
-  double *result_1 = data_1;
   adc_copy(result_1, d_v_1, velocity_n0, sizeof(double));
 done:
   adc_leave(&frame, adc_spare());

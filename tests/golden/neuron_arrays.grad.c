@@ -133,6 +133,12 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
   return (char *)(((__SIZE_TYPE__)(c + 1) + 63) & ~(__SIZE_TYPE__)63) + c->used - bytes;
 }
 
+/* the memory of `room` elements that nothing reads any more, if it is enough; or new memory */
+static __attribute__((noinline)) void *adc_again(
+    adc_frame *f, void *old, long long room, long long count, long long size) {
+  return count >= 0 && count <= room ? old : adc_alloc(f, count, size);
+}
+
 static void adc_give_back(adc_frame *f, void *data, long long owner) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
@@ -211,7 +217,11 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
   const long long y_n0 = in[3].a.shape[0];
   /* neuron_arrays.py:5: z = x @ w + b */
   ADC_CHECK(0, x_n1 == w_n0);
-  double *t = adc_alloc(&frame, x_n0, sizeof(double));
+  const long long shape[] = {w_n0};
+  void *data;
+  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
+  double *d_w = data;
+  double *t = adc_again(&frame, d_w, w_n0, x_n0, sizeof(double));
   ADC_MEMORY(t);
   for (long long i = 0; i < x_n0; i++) {
     const double t_1 = adc_dot(w_n0, &x[i * w_n0], &w[0]);
@@ -235,10 +245,6 @@ int adc_grad_loss(const adc_leaf *in, adc_leaf *out, adc_call *call, long long *
     /* neuron_arrays.py:5: z = x @ w + b */
     d_b += t_6;
   }
-  const long long shape[] = {w_n0};
-  void *data;
-  ADC_MEMORY(call->alloc(call, 0, shape, &data) == 0);
-  double *d_w = data;
   #pragma omp simd
   for (long long i = 0; i < w_n0; i++) {
     d_w[i] = 0.0;

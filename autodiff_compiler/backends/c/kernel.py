@@ -14,6 +14,7 @@ from .control import Control
 from .elements import keep_elements
 from .gather import runs_of_adds
 from .merge import join_loops
+from .reuse import reuse_memory
 from .spell import ELEMENT, LOCAL, ZERO, literal, plus
 from .state import UNKNOWN
 from .threads import TOGETHER, share_loops
@@ -36,7 +37,9 @@ class Kernel(Control):
         self.w.lines = join_loops(self.w.lines)
         keep_elements(self.w.lines, self.names.fresh)
         self.w.prune()
-        if self.threads > 1:
+        if self.threads == 1:
+            self.w.lines = reuse_memory(self.w.lines)
+        else:
             self.w.lines = share_loops(self.w.lines, self.threads, self.names)
         return self._framed()
 

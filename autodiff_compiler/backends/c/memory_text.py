@@ -116,6 +116,13 @@ static void *adc_alloc(adc_frame *f, long long count, long long size) {
 }
 """,
     """
+/* the memory of `room` elements that nothing reads any more, if it is enough; or new memory */
+static __attribute__((noinline)) void *adc_again(
+    adc_frame *f, void *old, long long room, long long count, long long size) {
+  return count >= 0 && count <= room ? old : adc_alloc(f, count, size);
+}
+""",
+    """
 static void adc_give_back(adc_frame *f, void *data, long long owner) {
   adc_chunk *c, **place = f->now ? &f->now->next : &f->first;
   if (!data) return;
