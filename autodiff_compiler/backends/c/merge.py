@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .prelude import math_names
+from .spell import ALLOCATED, allocation
 from .writer import Line, Loop, flat, words_in
 
 __all__ = ["FLAT", "join_loops"]
@@ -226,7 +227,7 @@ def _local_arrays(items: list[Line | Loop]) -> tuple[Counter[str], dict[str, Lin
     """How often each word occurs, and the lines that allocate arrays, by name."""
     lines = list(flat(items))
     counts = Counter(word for line in lines for word in line.words())
-    made = {x.declares: x for x in lines if x.declares and "= adc_alloc(" in x.text}
+    made = {m.group(2): x for x in lines if (m := ALLOCATED.fullmatch(x.text))}
     return counts, made
 
 
@@ -302,10 +303,8 @@ def _one_row(loop: Loop, name: str, made: Line) -> bool:
             name
         ):
             return False
-    size = re.search(r"adc_alloc\(&frame, (.*), sizeof\((\w[\w ]*)\)\);$", made.text)
-    if not size:
-        return False
-    made.text = f"{made.text[: size.start(1)]}{length}{made.text[size.end(1) :]}"
+    kind = made.text.split(" *")[0]
+    made.text = f"{kind} *{name} = {allocation(kind, length)};"
     for line, _ in uses:
         line.text = line.text.replace(element, f"{name}[{column}]")
     loop.rows.append((name, length))

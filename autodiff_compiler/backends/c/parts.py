@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..text import Names
 from .prelude import PURE, define
+from .spell import allocation
 from .writer import Line, Loop, flat
 
 __all__ = ["Sums", "in_parts"]
@@ -144,7 +145,7 @@ def _own_sums(
     for name, kind, count in sums.arrays:
         parts, k = names.fresh(f"{name}_parts"), names.fresh("element")
         before += [
-            f"{kind} *const {parts} = adc_alloc(&frame, adc_times({count}, {n}), sizeof({kind}));",
+            f"{kind} *const {parts} = {allocation(kind, f'adc_times({count}, {n})')};",
             f"ADC_MEMORY({parts});",
         ]
         start += [

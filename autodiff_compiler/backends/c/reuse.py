@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from .spell import ALLOCATED
 from .writer import Line, Loop, flat
 
 __all__ = ["reuse_memory"]
 
-_MADE = re.compile(r"(\w+) \*(\w+) = adc_alloc\(&frame, (.*), sizeof\(\1\)\);")
 _GIVEN = re.compile(r"(\w+) \*(\w+) = (data\w*);")
 _ASKED = re.compile(r"ADC_MEMORY\(call->alloc\(call, \d+, (\w+), &(data\w*)\) == 0\);")
 _LENGTHS = re.compile(r"const long long (\w+)\[\] = \{(.*)\};")
@@ -37,7 +38,7 @@ class _Array:
     `factors`: the lengths in that."""
 
     name: str
-    dtype: str
+    kind: str
     count: str
     factors: list[str]
     lines: list[Line]
@@ -85,10 +86,10 @@ def reuse_memory(items: Sequence[Line | Loop]) -> list[Line | Loop]:
 
 
 def _taken(old: _Array, new: _Array, free: str) -> str:
-    left = f"{new.dtype} *{new.name}"
+    left = f"{new.kind} *{new.name}"
     if old.factors == new.factors:
         return f"{left} = {old.name}; /* which is not {free} */"
-    return f"{left} = adc_again(&frame, {old.name}, {old.count}, {new.count}, sizeof({new.dtype}));"
+    return f"{left} = adc_again(&frame, {old.name}, {old.count}, {new.count}, sizeof({new.kind}));"
 
 
 def _alike(a: _Array, b: _Array) -> int:
@@ -110,7 +111,7 @@ class _Function:
 
     def _note(self, k: int, text: str) -> None:
         forgets = _FORGETS.match(text) is not None
-        made = _MADE.fullmatch(text) or _GIVEN.fullmatch(text)
+        made = ALLOCATED.fullmatch(text) or _GIVEN.fullmatch(text)
         for address, name, element in _NAME.findall(text):
             self.uses.setdefault(name, []).append(k)
             own = made is not None and made.group(2) == name
@@ -119,43 +120,42 @@ class _Function:
 
     def arrays(self) -> list[_Array]:
         found = []
-        for k, line in enumerate(self.lines):
-            made = _MADE.fullmatch(line.text) if line.depth == 1 else None
-            if made is None or made.group(2) in self.kept:
-                continue
-            dtype, name, count = made.groups()
-            checked, *used = [n for n in self.uses[name] if n > k]
-            if self.lines[checked].text != f"ADC_MEMORY({name});" or not used:
-                continue
-            factors = sorted(re.findall(r"\w+", count.replace("adc_times", "")))
-            own = [line, self.lines[checked]]
-            found.append(_Array(name, dtype, count, factors, own, k, used[-1]))
+        for k, (kind, name, count), used in self._declared(ALLOCATED):
+            if used and self.lines[used[0]].text == f"ADC_MEMORY({name});" and len(used) > 1:
+                factors = sorted(re.findall(r"\w+", count.replace("adc_times", "")))
+                own = [self.lines[k], self.lines[used[0]]]
+                found.append(_Array(name, kind, count, factors, own, k, used[-1]))
         return found
 
     def results(self) -> list[_Array]:
         """Results whose memory is had from the caller at the top of the function."""
         found = []
-        for k, line in enumerate(self.lines):
-            made = _GIVEN.fullmatch(line.text) if line.depth == 1 else None
-            if made is None or made.group(2) in self.kept:
-                continue
-            dtype, name, data = made.groups()
+        for k, (kind, name, data), used in self._declared(_GIVEN):
             declared, asked = (self.lines[n] for n in self.uses[data][:2])
             shape = _ASKED.fullmatch(asked.text)
             if shape is None or shape.group(1) not in self.uses:
                 continue  # of no axes
             lengths = self.lines[self.uses[shape.group(1)][0]]
             sizes = _LENGTHS.fullmatch(lengths.text)
-            used = [n for n in self.uses[name] if n > k]
             if not sizes or not used or len(self.uses[data]) != 3:
                 continue
             factors = [x for x in sizes.group(2).split(", ") if x != "1"]
             if not all(re.fullmatch(r"\w+", x) for x in factors):
                 continue
-            own = [lengths, declared, asked, line]
+            own = [lengths, declared, asked, self.lines[k]]
             count = " * ".join(factors) or "1"
-            found.append(_Array(name, dtype, count, sorted(factors), own, k, used[-1]))
+            found.append(_Array(name, kind, count, sorted(factors), own, k, used[-1]))
         return found
+
+    def _declared(
+        self, pattern: re.Pattern[str]
+    ) -> Iterator[tuple[int, tuple[Any, ...], list[int]]]:
+        """Arrays of the whole function whose address nothing keeps: the number of the line that
+        declares it, the pattern's groups, the numbers of the lines behind that use it."""
+        for k, line in enumerate(self.lines):
+            made = pattern.fullmatch(line.text) if line.depth == 1 else None
+            if made is not None and made.group(2) not in self.kept:
+                yield k, made.groups(), [n for n in self.uses[made.group(2)] if n > k]
 
     def best(self, places: Sequence[_Place], array: _Array) -> _Place | None:
         """The place that the array may have: the one most alike, and of such the last one used."""
@@ -164,7 +164,7 @@ class _Function:
 
     def _fits(self, place: _Place, array: _Array) -> bool:
         old = place.holder
-        alike = old.dtype == array.dtype and len(old.factors) == len(array.factors)
+        alike = old.kind == array.kind and len(old.factors) == len(array.factors)
         if not alike or not place.since < array.at or not array.last < place.until:
             return False
         return place.since >= 0 or all(map(self._is_given, old.factors))

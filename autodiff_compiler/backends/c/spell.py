@@ -13,7 +13,7 @@ from ..text import C, Text, infix
 
 __all__ = [
     "ELEMENT", "LOCAL", "ZERO", "ONE", "literal", "cast", "is_literal", "is_simple", "plus", "minus",
-    "times", "comment",
+    "times", "comment", "allocation", "ALLOCATED",
 ]  # fmt: skip
 
 #: The type of an array's elements, and of a local.
@@ -118,6 +118,14 @@ def times(a: Text, b: Text) -> Text:
         return a
     # A sign in front needs no parentheses before * but reads badly behind it.
     return infix("*", a, b, C)
+
+
+#: An array made by `allocation`: the type of its elements, its name, and how many they are.
+ALLOCATED = re.compile(r"(\w[\w ]*) \*(\w+) = adc_alloc\(&frame, (.*), sizeof\(\1\)\);")
+
+
+def allocation(kind: str, count: Text | str) -> str:
+    return f"adc_alloc(&frame, {count}, sizeof({kind}))"
 
 
 def comment(text: str) -> str:

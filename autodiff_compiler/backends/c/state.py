@@ -25,7 +25,7 @@ from ...lowering.shapes import with_dims
 from ...lowering.storage import Storage
 from ..text import C, Names, Text
 from .prelude import library_names
-from .spell import ELEMENT, ONE, ZERO, comment, plus, times
+from .spell import ELEMENT, ONE, ZERO, allocation, comment, plus, times
 from .writer import Writer
 
 __all__ = ["State", "LoopContext", "Access"]
@@ -226,7 +226,7 @@ class State:
         kind = ELEMENT[v_dtype]
         left = f"{kind} *{name}" if declare else name
         self.w.line(
-            f"{left} = adc_alloc(&frame, {count}, sizeof({kind}));",
+            f"{left} = {allocation(kind, count)};",
             name if declare else "",
             early=True,
         )

@@ -21,6 +21,7 @@ from .blas_text import ENTRIES
 from .merge import FLAT
 from .parts import in_parts
 from .prelude import PURE, define, math_names
+from .spell import ALLOCATED, allocation
 from .writer import Line, Loop, flat, words_in
 
 __all__ = ["TOGETHER", "WORTH", "share_loops"]
@@ -75,7 +76,7 @@ class Sharing:
         self.threads = threads
         self.names = names
         lines = list(flat(items))
-        self.made = {x.declares: x for x in lines if x.declares and "= adc_alloc(" in x.text}
+        self.made = {m.group(2): x for x in lines if (m := ALLOCATED.fullmatch(x.text))}
         self.kinds = dict(_declared_kinds(lines))
         #: arrays that are written somewhere
         self.outer = {m.group(1) for x in lines if (m := _ARRAY.match(x.text))}
@@ -206,11 +207,9 @@ class Sharing:
         for name, length in _rows_of(loop):
             made = self.made[name]
             wide = length if length.isidentifier() else f"({length})"
-            size = re.search(r"adc_alloc\(&frame, (.*), sizeof\((\w[\w ]*)\)\);$", made.text)
-            assert size is not None
-            kind = size.group(2)
+            kind = made.text.split(" *")[0]
             count = f"adc_times({length} + 16, {self.threads})"
-            made.text = f"{made.text[: size.start(1)]}{count}{made.text[size.end(1) :]}"
+            made.text = f"{kind} *{name} = {allocation(kind, count)};"
             own = self.names.fresh(name)
             out.append(f"{kind} *const {own} = {name} + {part} * ({wide} + 16);")
             _rename(loop, name, own)
