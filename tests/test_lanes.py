@@ -142,7 +142,7 @@ def paths_in_an_outer_loop(z, x):
     return total
 
 
-@done(B, A, argnums=(0, 1), loops=3)
+@done(B[:5], A[:4, :5], argnums=(0, 1), loops=3)
 def arrays_of_each_trip(points, w):
     total = 0.0
     for i in range(points.shape[1]):

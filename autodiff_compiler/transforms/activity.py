@@ -20,6 +20,7 @@ from ..ir.graph import (
 )  # fmt: skip
 from ..ir.op import NON_DIFFERENTIABLE
 from ..ir.types import is_float
+from .shifts import constant_shifts
 
 #: Kinds whose reverse stands in the pass itself, by construct.
 STRUCTURAL = ("index", "stack", "control", "check")
@@ -41,9 +42,11 @@ def active_values(function: Function, wrt: Iterable[Value], results: Iterable[Va
 
 
 def varied_values(function: Function, wrt: Iterable[Value]) -> set[Value]:
-    """The values that depend on `wrt` through derivatives, whether or not a result depends on them."""
+    """The values that depend on `wrt` through derivatives, whether or not a result depends on them;
+    of extremes those that do not only shift."""
     varied = {v for v in wrt if is_float(v.type)}
-    _until_stable(varied, lambda: _varied(function.block, varied))
+    constant = constant_shifts(function)
+    _until_stable(varied, lambda: _varied(function.block, varied, constant))
     return varied
 
 
@@ -54,19 +57,19 @@ def _until_stable(marked: set[Value], step: Callable[[], None]) -> None:
         step()
 
 
-def _varied(block: Block, varied: set[Value]) -> None:
+def _varied(block: Block, varied: set[Value], constant: set[Value]) -> None:
     for node in block.nodes:
         if node.op is COND:
             for inner in node.blocks:
-                _varied(inner, varied)
+                _varied(inner, varied, constant)
                 _flow(inner.results, node.results, varied)
         elif node.op is FOR or node.op is WHILE:
             _flow(carried_init(node), slot_params(node), varied)
-            _varied(node.blocks[-1], varied)
+            _varied(node.blocks[-1], varied, constant)
             _flow(slot_yields(node), slot_params(node), varied)
             _flow(slot_params(node), node.results, varied)
         elif passes_derivative(node) and any(v in varied for v in node.operands):
-            varied.update(r for r in node.results if is_float(r.type))
+            varied.update(r for r in node.results if is_float(r.type) and r not in constant)
 
 
 def _useful(block: Block, useful: set[Value]) -> None:

@@ -37,10 +37,9 @@ class Kernel(Control):
         self.w.lines = join_loops(self.w.lines)
         keep_elements(self.w.lines, self.names.fresh)
         self.w.prune()
-        if self.threads == 1:
-            self.w.lines = reuse_memory(self.w.lines)
-        else:
+        if self.threads > 1:
             self.w.lines = share_loops(self.w.lines, self.threads, self.names)
+        self.w.lines = reuse_memory(self.w.lines)
         return self._framed()
 
     def words(self) -> set[str]:
