@@ -124,8 +124,17 @@ def test_what_a_loop_reads_does_not_stand_in_a_result_that_it_writes():
         assert later.index(f"{result}[") > later.rindex(f"{name}[")
 
 
-def test_threads_share_out_loops_instead():
-    assert "adc_again" not in text(columns, normal(6, 5), normal(6, 5), threads=2)
+@pytest.mark.parametrize("f, make, argnums", PROGRAMS)
+def test_loops_that_threads_share_out(f, make, argnums):
+    args = make(400) if f is not rows_and_dots else make(60)
+    found = value_and_grad(f, argnums=argnums, threads=2)(*args)
+    wanted = value_and_grad(f, argnums=argnums, backend="python")(*args)
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-11)
+    for a, b in zip(found[1], wanted[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * np.max(np.abs(b)))
+    if f is columns:
+        source = text(f, *args, argnums=argnums, threads=2)
+        assert "adc_again(&" in source and "#pragma omp parallel" in source
 
 
 def test_an_error_leaves_nothing_behind():

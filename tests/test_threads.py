@@ -226,6 +226,44 @@ def test_a_forked_process_does_all_parts_itself():
     assert SWELL(np.linspace(0.0, 1.0, BIG))[0] == value
 
 
+LATER = """
+import multiprocessing, os, sys
+import numpy as np
+import autodiff_compiler as ad
+
+settings = []
+sys.addaudithook(lambda event, args: event == "ctypes.dlopen" and str(args[0]).endswith("kernel.so")
+                 and settings.append(os.environ.get("GOMP_SPINCOUNT")))
+
+@ad.grad(backend="c", threads=2)
+def f(x):
+    return np.sum(np.sin(x) ** 2)
+
+x = np.ones((300, 300))
+f(x)
+assert settings[0] == "0", settings
+assert "GOMP_SPINCOUNT" not in os.environ
+child = multiprocessing.get_context("fork").Process(target=f, args=(x,))
+child.start()
+child.join(20)
+print(len(settings), child.exitcode)
+child.kill()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+def test_a_kernel_found_on_disk_has_threads_that_sleep_and_can_be_forked(tmp_path):
+    file = tmp_path / "later.py"
+    file.write_text(LATER)
+    given = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    given |= {"AUTODIFF_COMPILER_CACHE_DIR": str(tmp_path / "cache"), "AUTODIFF_COMPILER_CHECK": ""}
+    for loaded in ("2 0", "1 0"):  # with the library that tries OpenMP, and without
+        done = subprocess.run(
+            [sys.executable, str(file)], capture_output=True, text=True, timeout=100, env=given
+        )
+        assert done.stdout.strip() == loaded, done.stderr
+
+
 LONG = """
 import os, signal, threading, time
 import numpy as np

@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +30,7 @@ from ..runtime.build import LoadedKernel, find_kernel
 from ..runtime.cache import default_cache, digest
 from ..runtime.compiler import find_compiler
 from ..runtime.plan import Plan, still_holds
+from ..runtime.threads import with_threads
 from ..signature import Request, Spec
 from .code import constant
 from .plans import Unstorable, decode, decode_value, encode, encode_value, slots_of
@@ -59,16 +61,17 @@ def place_of(
     if world is None:
         return None
     return Place(
-        world, digest("plan", _FORMAT, str(threads), *_environment(), compiler.identity, *compiler.vector_math, world.digest)
+        world, digest("plan", _FORMAT, str(threads), *_environment(), compiler.identity, *compiler.vector_math, world.digest), threads
     )  # fmt: skip
 
 
 class Place:
     """The world of a specialisation, and what the cache has of it."""
 
-    def __init__(self, world: World, key: str):
+    def __init__(self, world: World, key: str, threads: int):
         self.world = world
         self.key = key
+        self.threads = threads
         #: what the call itself hands over: the defaults of the function
         function = world.root
         defaults = (*(getattr(function, "__kwdefaults__", None) or {}), *_with_default(function))
@@ -92,7 +95,8 @@ class Place:
         return None
 
     def _plan(self, told: dict[str, Any], params: tuple[Spec, ...]) -> Plan | None:
-        loaded = find_kernel(told["library"], told["symbol"])
+        with with_threads() if self.threads > 1 else nullcontext():
+            loaded = find_kernel(told["library"], told["symbol"])
         if loaded is None:
             return None
         plan = decode(self.world, told["plan"], params, loaded.address)

@@ -18,7 +18,7 @@ from ..errors import CompileError
 from .blas import mark_forked
 from .build import load_kernel
 
-__all__ = ["number_of_threads", "openmp_flags"]
+__all__ = ["number_of_threads", "openmp_flags", "with_threads"]
 
 #: More parts than this are more trouble than use.
 _MOST = 256
@@ -59,17 +59,20 @@ def openmp_flags() -> tuple[str, ...]:
     if compiler not in _known:
         _known[compiler] = ("-fopenmp",)
         try:
-            with _sleeping_threads():
+            with with_threads():
                 load_kernel(_PROBE, "adc_threads", extra_flags=("-fopenmp",))
         except CompileError:
             _known[compiler] = ()
-    _hook()
     return _known[compiler]
 
 
 @contextmanager
-def _sleeping_threads() -> Iterator[None]:
-    """The library reads its settings when it is loaded. The user's own count."""
+def with_threads() -> Iterator[None]:
+    """Around the loading of what may be the first library with threads, built now or found on disk.
+
+    The library of OpenMP reads its settings when it is loaded. The user's own count.
+    """
+    _hook()
     ours = {} if "OMP_WAIT_POLICY" in os.environ else _WAITING
     ours = {name: value for name, value in ours.items() if name not in os.environ}
     os.environ.update(ours)
