@@ -241,7 +241,7 @@ def f(x):
 
 x = np.ones((300, 300))
 f(x)
-assert settings[0] == "0", settings
+assert settings[0] == "1000", settings
 assert "GOMP_SPINCOUNT" not in os.environ
 child = multiprocessing.get_context("fork").Process(target=f, args=(x,))
 child.start()
@@ -252,7 +252,7 @@ child.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
-def test_a_kernel_found_on_disk_has_threads_that_sleep_and_can_be_forked(tmp_path):
+def test_a_kernel_found_on_disk_has_threads_that_soon_sleep_and_can_be_forked(tmp_path):
     file = tmp_path / "later.py"
     file.write_text(LATER)
     given = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}

@@ -1,7 +1,7 @@
 """Threads of kernels: how many, whether the compiler has OpenMP, and what a fork does to them.
 
-Threads that wait sleep: by default they spin, and on a busy machine, or next to the threads of a BLAS,
-take the processor from those that they wait for.
+Threads that wait soon sleep: by default they spin for milliseconds, and on a busy machine, or next to
+the threads of a BLAS, take the processor from those that they wait for.
 
 A library of OpenMP that has started threads hangs in a process forked off from then on. So in a
 forked process kernels do all parts themselves: the hook sets a mark in the tables that they get.
@@ -30,8 +30,9 @@ int adc_threads(void) {
   return found;
 }
 """
-#: What says how libraries of OpenMP wait, gcc's and clang's.
-_WAITING = {"GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+#: What says how libraries of OpenMP wait, gcc's and clang's. So many turns are some ten microseconds:
+#: enough from one loop to the next, for which waking up would cost more than many a loop.
+_WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
 _known: dict[Any, tuple[str, ...]] = {}
 _hooked = False
 
