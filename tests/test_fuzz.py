@@ -49,7 +49,7 @@ def _failures(results):
 
 
 def test_random_programs():
-    results = run_all(jobs_for(150, 9_999, "both"), 2)
+    results = run_all(jobs_for(100, 9_999, "both"), 2)
     assert _failures(results) == []
     counts = collections.Counter(r["status"] for r in results)
     # Programs at kinks are not compared, and refused ones neither: few of either may be left out.
@@ -58,7 +58,7 @@ def test_random_programs():
 
 
 def test_programs_that_leave_the_language():
-    assert _failures(run_all(jobs_for(100, 20_000, "both", strange=True), 2)) == []
+    assert _failures(run_all(jobs_for(70, 20_000, "both", strange=True), 2)) == []
 
 
 def test_the_shrinker_keeps_the_failure():

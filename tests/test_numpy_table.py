@@ -6,6 +6,8 @@ Many calls are compiled as one function, whose gradient is the sum of theirs und
 import ast
 import functools
 import importlib.util
+import math
+import operator
 import re
 import sys
 
@@ -30,10 +32,18 @@ SAMPLES = numpy_table.samples()
 NAMES = tuple(SAMPLES)
 
 
+# With AVX-512, NumPy 2.4 folds the first entry with the last, and leaves out what is between them.
+MISFOLDED = () if np.power.reduce([2.0, 3.0, 2.0]) == 64.0 else ("power.reduce", "arctan2.reduce")
+
+
 def here(calls):
-    """The calls of functions that this version of NumPy has."""
+    """The calls of functions that this NumPy has, and has right."""
     names = {call: re.findall(r"\bnp\.(\w+)", call) for call in calls.split("\n") if call}
-    return [call for call, found in names.items() if all(hasattr(np, name) for name in found)]
+    return [
+        call
+        for call, found in names.items()
+        if all(hasattr(np, name) for name in found) and not call.startswith(MISFOLDED, len("np."))
+    ]
 
 
 CALLS = [call for section in SECTIONS for call in here(getattr(numpy_table, section))]
@@ -111,6 +121,26 @@ def module_text():
     for k, call in enumerate(REFUSED):
         lines += [f"def refused_{k}({parameters}):", f"    return {call}", ""]
     return "\n".join(lines)
+
+
+def power_folded(p):
+    return np.power.reduce(p)
+
+
+def arctan2_folded(p):
+    return np.arctan2.reduce(p)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "folded, step", [(power_folded, operator.pow), (arctan2_folded, math.atan2)]
+)
+def test_folds_take_every_entry(folded, step, backend):
+    p = np.array([1.3, 0.7, 2.1, 1.4, 1.9])
+    value, gradient = ad.value_and_grad(folded, backend=backend)(p)
+    np.testing.assert_allclose(value, functools.reduce(step, p), rtol=1e-14)
+    near, _ = grad_numeric(lambda x: functools.reduce(step, x), (p,))
+    np.testing.assert_allclose(gradient, near, rtol=1e-7)
 
 
 @pytest.fixture(scope="module")
