@@ -18,12 +18,16 @@ _BASE_FLAGS = (
     "-O2", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd",
     # Off, so that both back ends round alike.
     "-ffp-contract=off",
+    # Unrolls the loops of known length that GCC ends sums of vectors with.
+    "-fpeel-loops",
     # How fast a short loop runs can hang on where it begins, so that is not left to chance.
     "-falign-loops=64",
     "-fPIC", "-shared",
 )  # fmt: skip
 #: Flags that some compiler or machine may not know, in the order in which they are given up.
-_OPTIONAL_FLAGS = ("-falign-loops=64", "-march=native", "-fopenmp-simd", "-fno-trapping-math")
+_OPTIONAL_FLAGS = (
+    "-falign-loops=64", "-fpeel-loops", "-march=native", "-fopenmp-simd", "-fno-trapping-math",
+)  # fmt: skip
 
 #: Functions of one or two doubles that a vector library may have; the float ones end in `f`.
 VECTOR_FUNCTIONS = {

@@ -37,6 +37,18 @@ static inline double adc_scale(double x) {
   return fabs(x) < 0x1p-1000 ? 0x1p100 : fabs(x) > 0x1p1000 ? 0x1p-100 : 1.0;
 }
 
+/* a / b, given 1 / b: corrected by what is left over, if that is a number */
+static inline double adc_quotient(double a, double b, double inverse) {
+#if defined __FMA__ || defined __aarch64__
+  const double q = a * inverse;
+  const double better = __builtin_fma(__builtin_fma(-q, b, a), inverse, q);
+  return __builtin_islessgreater(better, q) ? better : q;
+#else
+  (void)inverse;
+  return a / b;
+#endif
+}
+
 /* Memory of one call: chunks, allocated from in order, given back by going back to a mark. `owner`: of
    one that waits for a stack, so that each stack finds the room that it had in the last call. */
 typedef struct adc_chunk { struct adc_chunk *next; long long size, used, owner, mapped, pad[3]; } adc_chunk;
@@ -223,27 +235,33 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
     t += a_1[i] * a_1[i];
   }
   const double t_1 = sqrt(t);
-  double *t_2 = adc_alloc(&frame, a_n0, sizeof(double));
-  ADC_MEMORY(t_2);
-  #pragma omp simd
-  for (long long i = 0; i < a_n0; i++) {
-    const double t_16 = a_1[i] / t_1;
-    t_2[i] = t_16;
-    a_1[i] = t_16;
-  }
-  double t_3 = 0.0;
-  #pragma omp simd reduction(+:t_3)
-  for (long long i = 0; i < b_n0; i++) {
-    t_3 += b_1[i] * b_1[i];
-  }
-  const double t_4 = sqrt(t_3);
-  double *t_5 = adc_alloc(&frame, b_n0, sizeof(double));
+  const double t_2 = adc_scale(t_1);
+  const double t_3 = t_1 * t_2;
+  const double t_4 = 1.0 / t_3;
+  double *t_5 = adc_alloc(&frame, a_n0, sizeof(double));
   ADC_MEMORY(t_5);
   #pragma omp simd
+  for (long long i = 0; i < a_n0; i++) {
+    const double t_18 = adc_quotient(a_1[i] * t_2, t_3, t_4);
+    t_5[i] = t_18;
+    a_1[i] = t_18;
+  }
+  double t_6 = 0.0;
+  #pragma omp simd reduction(+:t_6)
   for (long long i = 0; i < b_n0; i++) {
-    const double t_17 = b_1[i] / t_4;
-    t_5[i] = t_17;
-    b_1[i] = t_17;
+    t_6 += b_1[i] * b_1[i];
+  }
+  const double t_7 = sqrt(t_6);
+  const double t_8 = adc_scale(t_7);
+  const double t_9 = t_7 * t_8;
+  const double t_10 = 1.0 / t_9;
+  double *t_11 = adc_alloc(&frame, b_n0, sizeof(double));
+  ADC_MEMORY(t_11);
+  #pragma omp simd
+  for (long long i = 0; i < b_n0; i++) {
+    const double t_19 = adc_quotient(b_1[i] * t_8, t_9, t_10);
+    t_11[i] = t_19;
+    b_1[i] = t_19;
   }
   /* helper_writes.py:13: return 1.0 - a @ b */
   ADC_CHECK(0, a_n0 == b_n0);
@@ -251,40 +269,36 @@ int adc_grad_angle(const adc_leaf *in, adc_leaf *out, adc_call *call, long long 
   ADC_MEMORY(d_a);
   double *d_b = adc_alloc(&frame, a_n0, sizeof(double));
   ADC_MEMORY(d_b);
-  double *t_6 = adc_alloc(&frame, a_n0, sizeof(double));
-  ADC_MEMORY(t_6);
-  const double t_7 = adc_scale(t_4);
-  const double t_8 = 1.0 / (t_4 * t_7);
-  double t_9 = 0.0;
-  #pragma omp simd reduction(+:t_9)
+  double *t_12 = adc_alloc(&frame, a_n0, sizeof(double));
+  ADC_MEMORY(t_12);
+  double t_13 = 0.0;
+  #pragma omp simd reduction(+:t_13)
   for (long long i = 0; i < a_n0; i++) {
     d_a[i] = -1.0 * b_1[i];
-    const double t_18 = -1.0 * a_1[i];
+    const double t_20 = -1.0 * a_1[i];
     /* helper_writes.py:6: v /= np.sqrt(np.sum(v * v)) */
-    t_6[i] = t_18;
+    t_12[i] = t_20;
     d_b[i] = 0.0;
-    t_9 += -t_18 * t_5[i] * t_7 * t_8;
+    t_13 += -t_20 * t_11[i] * t_8 * t_10;
   }
-  const double t_10 = t_9 * 0.5 / t_4;
-  double *t_11 = adc_again(&frame, t_5, b_n0, a_n0, sizeof(double));
-  ADC_MEMORY(t_11);
-  const double t_12 = adc_scale(t_1);
-  const double t_13 = 1.0 / (t_1 * t_12);
-  double t_14 = 0.0;
-  #pragma omp simd reduction(+:t_14)
+  const double t_14 = t_13 * 0.5 / t_7;
+  double *t_15 = adc_again(&frame, t_11, b_n0, a_n0, sizeof(double));
+  ADC_MEMORY(t_15);
+  double t_16 = 0.0;
+  #pragma omp simd reduction(+:t_16)
   for (long long i = 0; i < a_n0; i++) {
-    const double d_b_1 = t_10 * b_old[i];
-    d_b_2[i] = d_b[i] + t_6[i] * t_7 * t_8 + d_b_1 + d_b_1;
-    const double t_19 = d_a[i];
-    t_11[i] = t_19;
+    const double d_b_1 = t_14 * b_old[i];
+    d_b_2[i] = d_b[i] + t_12[i] * t_8 * t_10 + d_b_1 + d_b_1;
+    const double t_21 = d_a[i];
+    t_15[i] = t_21;
     d_a[i] = 0.0;
-    t_14 += -t_19 * t_2[i] * t_12 * t_13;
+    t_16 += -t_21 * t_5[i] * t_2 * t_4;
   }
-  const double t_15 = t_14 * 0.5 / t_1;
+  const double t_17 = t_16 * 0.5 / t_1;
   #pragma omp simd
   for (long long i = 0; i < a_n0; i++) {
-    const double d_a_1 = t_15 * a_old[i];
-    d_a_2[i] = d_a[i] + t_11[i] * t_12 * t_13 + d_a_1 + d_a_1;
+    const double d_a_1 = t_17 * a_old[i];
+    d_a_2[i] = d_a[i] + t_15[i] * t_2 * t_4 + d_a_1 + d_a_1;
   }
 done:
   adc_leave(&frame, adc_spare());

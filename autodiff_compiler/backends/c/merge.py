@@ -27,7 +27,9 @@ _ASSIGNED = re.compile(r"(?:if \(.*\) )?(\w+)(?: [-+*/|&^]?= |\+\+;)")
 _INTEGER = re.compile(r"const (?:long long|int) \w+ = (?!.*\badc_pop\b)|ADC_CHECK\(")
 _NUMBER = re.compile(r"const (?:double|float) \w+ = ")
 #: Helpers that only work out a number; the others touch memory or tapes.
-_PURE = {"adc_scale", "adc_max", "adc_min", "adc_sign", "adc_mod", "adc_floordiv", "adc_tanh"}
+_PURE = {
+    "adc_scale", "adc_quotient", "adc_max", "adc_min", "adc_sign", "adc_mod", "adc_floordiv", "adc_tanh",
+}  # fmt: skip
 _STACK_MOVES = {"adc_push", "adc_push_array", "adc_pop"}
 _REDUCTION = re.compile(r" reduction\((?:[+*|]|max|min):\w+\)")
 _MATH = math_names()

@@ -225,18 +225,18 @@ class Nests(Expressions):
         x, sizes = node.operands[0], self.shape(node.operands[0])
         kind = LOCAL[x.type.dtype]
         odd, candidate = self.names.fresh("odd"), self.names.fresh("", "t")
-        # As wide as what is compared, so that both are as many side by side.
-        wide = "long long" if x.type.dtype == F64 else "int"
-        self.w.line(f"{wide} {odd} = 0;", early=True)
+        # A count of the same type, so that both are as many side by side, in the same instructions.
+        self.w.line(f"{kind} {odd} = 0;", early=True)
         clause = node.op.c["clause"]
         inner = [Text("1") if k in outer else n for k, n in enumerate(sizes)]
-        pragma = f"#pragma omp simd reduction({clause}:{name}) reduction(|:{odd})"
+        pragma = f"#pragma omp simd reduction({clause}:{name}) reduction(+:{odd})"
         with self.nest(inner, pragma, known=True) as index:
             at = [outer.get(k, i) for k, i in enumerate(index)]
             self.w.line(f"const {kind} {candidate} = {self.element(x, at)};")
             better = fill(node.op.c["wins"], {"x": Text(candidate), "y": Text(name)}, C)
             self.w.line(f"{name} = {better} ? {candidate} : {name};")
-            self.w.line(f"{odd} |= {candidate} != {candidate};")
+            one, none = literal(1.0, x.type.dtype), literal(0.0, x.type.dtype)
+            self.w.line(f"{odd} += {candidate} != {candidate} ? {one} : {none};")
         self.w.line(f'if ({odd}) {name} = __builtin_nan("");')
 
     @staticmethod

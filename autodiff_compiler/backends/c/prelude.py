@@ -137,6 +137,19 @@ static inline double adc_scale(double x) {
   return fabs(x) < 0x1p-1000 ? 0x1p100 : fabs(x) > 0x1p1000 ? 0x1p-100 : 1.0;
 }
 """)
+define("""
+/* a / b, given 1 / b: corrected by what is left over, if that is a number */
+static inline double adc_quotient(double a, double b, double inverse) {
+#if defined __FMA__ || defined __aarch64__
+  const double q = a * inverse;
+  const double better = __builtin_fma(__builtin_fma(-q, b, a), inverse, q);
+  return __builtin_islessgreater(better, q) ? better : q;
+#else
+  (void)inverse;
+  return a / b;
+#endif
+}
+""")
 define_for_floats("""
 /* the remainder that has b's sign */
 static inline REAL adc_mod@(REAL a, REAL b) {
