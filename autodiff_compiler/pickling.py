@@ -72,6 +72,8 @@ def unpack(packed: Packed) -> Callable[..., Any]:
         for filename, text in texts.items():
             bring_text(filename, text)
     function = _by_name(sent) if isinstance(sent, _Name) else _received(sent)
+    if texts:
+        _name_files(function, texts)
     _compare(function, expected)
     return function
 
@@ -101,6 +103,28 @@ def _received(sent: Any) -> Any:
         return innermost(found)
     sent.__qualname__ = name  # its code came along
     return sent
+
+
+def _name_files(function: Any, texts: dict[str, str]) -> None:
+    """Gives code that came without the name of its file that name back.
+
+    cloudpickle sends "<dynamic-code>" for it since 3.1.3. Of the texts that came along, the right one
+    compiles to that code.
+    """
+    from .frontend.source import find_source, runs_text
+
+    for each in _reachable(function):
+        try:
+            find_source(each)
+        except UnsupportedError:
+            filename = next((name for name, text in texts.items() if runs_text(each, text)), None)
+            if filename is not None:
+                each.__code__ = _in_file(each.__code__, filename)
+
+
+def _in_file(code: CodeType, filename: str) -> CodeType:
+    parts = (_in_file(c, filename) if isinstance(c, CodeType) else c for c in code.co_consts)
+    return code.replace(co_filename=filename, co_consts=tuple(parts))
 
 
 def innermost(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Compiled functions in pickles: by name and source, refused where the source is another one."""
 
+import builtins
 import copy
 import importlib
 import os
@@ -7,11 +8,13 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import CodeType
 
 import numpy as np
 import pytest
 
 from autodiff_compiler import UnsupportedError, compile, grad, pickling, value_and_grad, vjp
+from autodiff_compiler.frontend.source import bring_text
 from tests import traveller
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -259,6 +262,24 @@ def run(folder, text, *args):
 
 def test_multiprocessing(tmp_path):
     run(tmp_path, SCRIPT + POOL)
+
+
+def test_code_that_comes_without_the_name_of_its_file():
+    """So cloudpickle sends it since 3.1.3: what compiles to it, of the texts beside it, tells the name."""
+    text = (
+        "def half(w):\n    return 0.5 * w\n\n"
+        "def loss(w):\n    def tripled(x):\n        return 3.0 * x\n    return tripled(half(w)) * w\n"
+    )
+    there, here = ({"__name__": "__main__"} for _ in range(2))
+    exec(builtins.compile(text, "/there/script.py", "exec"), there)
+    exec(builtins.compile(text, "<dynamic-code>", "exec"), here)
+    bring_text("/there/script.py", text)
+    _, prints, texts = pickling.pack(there["loss"])
+    received = pickling.unpack((here["loss"], prints, {"/there/other.py": "pass\n", **texts}))
+    assert grad(received)(2.0) == 6.0
+    assert here["half"].__code__.co_filename == "/there/script.py"
+    codes = [c for c in received.__code__.co_consts if isinstance(c, CodeType)]
+    assert [c.co_filename for c in (received.__code__, *codes)] == ["/there/script.py"] * 2
 
 
 def test_joblib(tmp_path):

@@ -64,7 +64,12 @@ def file_text(function: FunctionType) -> str:
     filename = find_source(function).filename
     own = "".join(linecache.getlines(filename, function.__globals__))
     texts = [own, *_brought.get(filename, ())]
-    return next((t for t in texts if _search_text(function, t) is not None), own)
+    return next((t for t in texts if runs_text(function, t)), own)
+
+
+def runs_text(function: FunctionType, text: str) -> bool:
+    """Is what `function` runs compiled from a part of `text`?"""
+    return _search_text(function, text) is not None
 
 
 def find_source(function: FunctionType) -> Source:
